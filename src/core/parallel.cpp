@@ -1,0 +1,41 @@
+#include "core/parallel.h"
+
+#include <algorithm>
+#include <atomic>
+
+namespace offaxis {
+
+int hardwareThreads() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+
+void parallelFor(const Context& context, std::uint64_t count, std::uint64_t grain,
+                 const std::function<void(std::uint64_t, std::uint64_t, int)>& body) {
+  grain = std::max<std::uint64_t>(grain, 1);
+  const std::uint64_t blocks = (count + grain - 1) / grain;
+  const int threads = static_cast<int>(std::min<std::uint64_t>(std::max(context.threads, 1), std::max<std::uint64_t>(blocks, 1)));
+  std::atomic<std::uint64_t> next{0};
+  std::atomic<bool> stop{false};
+  std::mutex mutex;
+  std::exception_ptr failure;
+  auto work = [&](int worker) {
+    for (;;) {
+      const std::uint64_t block = next.fetch_add(1);
+      if (block >= blocks || stop.load()) return;
+      try {
+        context.throwIfCancelled();
+        body(block * grain, std::min(count, (block + 1) * grain), worker);
+      } catch (...) {
+        stop.store(true);
+        std::lock_guard<std::mutex> lock(mutex);
+        if (!failure) failure = std::current_exception();
+        return;
+      }
+    }
+  };
+  std::vector<std::thread> workers;
+  for (int worker = 1; worker < threads; ++worker) workers.emplace_back(work, worker);
+  work(0);
+  for (std::thread& worker : workers) worker.join();
+  if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace offaxis
