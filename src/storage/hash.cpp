@@ -1,0 +1,153 @@
+#include "storage/hash.h"
+
+#include <openssl/evp.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <new>
+
+#include "core/error.h"
+
+namespace offaxis {
+namespace {
+
+template <typename Integer>
+void putLittleEndian(Integer value, std::uint8_t* out) {
+  for (std::size_t i = 0; i < sizeof value; ++i) out[i] = static_cast<std::uint8_t>(value >> (8 * i));
+}
+
+std::uint64_t bitsOf(double value) {
+  std::uint64_t bits = 0;
+  std::memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
+// OpenSSL 3 looks an algorithm up by name on every use unless it was fetched; once per process is enough.
+const EVP_MD* sha256Algorithm() {
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return algorithm;
+}
+
+void check(int result) {
+  if (result != 1) throw Error(ErrorKind::Unavailable, "OpenSSL cannot compute SHA-256 on this machine");
+}
+
+}  // namespace
+
+std::string toHex(const Digest& digest) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(2 * digest.size());
+  for (const std::uint8_t byte : digest) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+struct Sha256::State {
+  State() : context(EVP_MD_CTX_new()) {
+    if (!context) throw std::bad_alloc();
+  }
+  ~State() { EVP_MD_CTX_free(context); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  EVP_MD_CTX* context;
+};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) {
+  check(EVP_DigestInit_ex(state_->context, sha256Algorithm(), nullptr));
+}
+Sha256::~Sha256() = default;
+Sha256::Sha256(Sha256&&) noexcept = default;
+Sha256& Sha256::operator=(Sha256&&) noexcept = default;
+
+Sha256& Sha256::update(const void* data, std::size_t bytes) {
+  check(EVP_DigestUpdate(state_->context, data, bytes));
+  return *this;
+}
+
+Sha256& Sha256::updateU32(std::uint32_t value) {
+  std::array<std::uint8_t, sizeof value> bytes{};
+  putLittleEndian(value, bytes.data());
+  return update(bytes.data(), bytes.size());
+}
+
+Sha256& Sha256::updateU64(std::uint64_t value) {
+  std::array<std::uint8_t, sizeof value> bytes{};
+  putLittleEndian(value, bytes.data());
+  return update(bytes.data(), bytes.size());
+}
+
+Sha256& Sha256::updateF64(double value) {
+  return updateU64(bitsOf(value));
+}
+
+Digest Sha256::finish() {
+  Digest digest{};
+  check(EVP_DigestFinal_ex(state_->context, digest.data(), nullptr));
+  check(EVP_DigestInit_ex(state_->context, sha256Algorithm(), nullptr));
+  return digest;
+}
+
+Digest sha256Of(const void* data, std::size_t bytes) {
+  return Sha256().update(data, bytes).finish();
+}
+
+Digest sha256OfFile(const std::string& path) {
+  auto fail = [&] { throw Error(ErrorKind::BadFile, "cannot read '" + path + "': " + std::strerror(errno)); };
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
+  if (!file) fail();
+  std::vector<std::uint8_t> buffer(std::size_t{1} << 20);
+  Sha256 hash;
+  for (;;) {
+    const std::size_t count = std::fread(buffer.data(), 1, buffer.size(), file.get());
+    hash.update(buffer.data(), count);
+    if (count < buffer.size()) break;
+  }
+  if (std::ferror(file.get())) fail();
+  return hash.finish();
+}
+
+RowHasher::RowHasher(ImageShape shape, std::size_t factorCount) : imageBytes_(shape.bytes()) {
+  static constexpr char kTag[] = "offaxis.row.1\n";
+  constexpr std::size_t tagBytes = sizeof kTag - 1;
+  labelOffset_ = tagBytes + 4 * sizeof(std::uint32_t);
+  prefix_.resize(labelOffset_ + factorCount * sizeof(double));
+  std::memcpy(prefix_.data(), kTag, tagBytes);
+  std::uint8_t* out = prefix_.data() + tagBytes;
+  for (const std::uint32_t word : {std::uint32_t{1}, shape.height, shape.width, shape.channels}) {
+    putLittleEndian(word, out);
+    out += sizeof word;
+  }
+}
+
+Digest RowHasher::operator()(const double* values, const std::uint8_t* image) {
+  for (std::size_t at = labelOffset_; at < prefix_.size(); at += sizeof(double)) {
+    putLittleEndian(bitsOf(*values++), prefix_.data() + at);
+  }
+  return hash_.update(prefix_.data(), prefix_.size()).update(image, imageBytes_).finish();
+}
+
+RootHasher::RootHasher(const FactorGrid& grid, std::uint64_t rows) {
+  static constexpr char kTag[] = "offaxis.root.1\n";
+  hash_.update(kTag, sizeof kTag - 1);
+  hash_.updateU32(static_cast<std::uint32_t>(grid.factorCount()));
+  for (const Factor& factor : grid.factors()) {
+    hash_.updateU32(static_cast<std::uint32_t>(factor.name.size())).update(factor.name.data(), factor.name.size());
+    hash_.updateU64(factor.size());
+  }
+  hash_.updateU64(rows);
+}
+
+void RootHasher::add(const Digest& row) {
+  hash_.update(row.data(), row.size());
+}
+
+Digest RootHasher::finish() {
+  return hash_.finish();
+}
+
+}  // namespace offaxis

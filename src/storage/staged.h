@@ -1,0 +1,58 @@
+// Files and directories that appear under their final name whole or not at all.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace offaxis {
+
+enum class Overwrite { Refuse, Replace };
+
+// A file written beside its target as ".<name>.partial-<host>-<pid>" and renamed by commit(). Destroyed uncommitted,
+// it removes what it wrote; leftovers of killed processes on this host are removed when the same target is staged anew.
+class StagedFile {
+ public:
+  // Throws Error(CannotWrite) where the target exists and must not be replaced, or its directory is missing,
+  // or not writable. Nothing is created yet: the caller writes to path().
+  StagedFile(const std::string& target, Overwrite overwrite);
+  ~StagedFile();
+  StagedFile(const StagedFile&) = delete;
+  StagedFile& operator=(const StagedFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  const std::string& target() const { return target_; }
+  // fsync, rename (without replacing unless asked), fsync of the directory. Throws Error(CannotWrite).
+  void commit();
+
+ private:
+  std::string target_;
+  std::string path_;
+  Overwrite overwrite_;
+  bool committed_ = false;
+};
+
+// The same for a directory: the caller fills path(), commit() syncs every file in it and renames it; never replaces.
+class StagedDirectory {
+ public:
+  // Makes the staging directory. Throws Error(CannotWrite) where the target exists or its parent is missing or not
+  // writable.
+  explicit StagedDirectory(const std::string& target);
+  ~StagedDirectory();
+  StagedDirectory(const StagedDirectory&) = delete;
+  StagedDirectory& operator=(const StagedDirectory&) = delete;
+
+  const std::string& path() const { return path_; }
+  void commit();
+
+ private:
+  std::string target_;
+  std::string path_;
+  bool committed_ = false;
+};
+
+// Whole-file helpers. Reading throws Error(BadFile) where the file is missing, a directory, or larger than `limit`.
+std::string readTextFile(const std::string& path, std::uint64_t limit = std::uint64_t{64} << 20);
+// Staged, synced and renamed. Throws Error(CannotWrite).
+void writeTextFile(const std::string& path, const std::string& text, Overwrite overwrite);
+
+}  // namespace offaxis
