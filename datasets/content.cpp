@@ -1,0 +1,71 @@
+#include "datasets/content.h"
+
+#include <algorithm>
+
+#include "core/parallel.h"
+
+namespace offaxis {
+namespace {
+
+constexpr std::uint64_t kBlock = 64;  // images that one work item reads and hashes
+
+std::uint64_t blockCount(const Source& source) { return (source.size() + kBlock - 1) / kBlock; }
+std::uint64_t rowsInBlock(const Source& source, std::uint64_t block) {
+  return std::min(kBlock, source.size() - block * kBlock);
+}
+std::uint64_t window(const Context& context) { return 4 * static_cast<std::uint64_t>(std::max(context.threads, 1)); }
+
+}  // namespace
+
+Digest contentRoot(const Source& source, const Context& context) {
+  const SourceInfo& info = source.info();
+  RootHasher root(info.grid, source.size());
+  context.begin("hashing " + info.dataset, source.size(), "images");
+  orderedPipeline<std::vector<Digest>>(
+      context, blockCount(source), window(context),
+      [&](std::uint64_t block, int) {
+        const std::uint64_t rows = rowsInBlock(source, block);
+        std::vector<std::uint8_t> images(rows * info.shape.bytes());
+        source.readRange(block * kBlock, rows, images.data());
+        return rowDigests(source, block * kBlock, rows, images.data());
+      },
+      [&](std::uint64_t, std::vector<Digest>&& digests) {
+        for (const Digest& digest : digests) root.add(digest);
+        context.advance(digests.size());
+      });
+  context.end();
+  return root.finish();
+}
+
+Digest rawSha256(const Source& source, const Context& context) {
+  const std::uint64_t bytes = source.info().shape.bytes();
+  Sha256 hash;
+  context.begin("hashing " + source.info().dataset, source.size(), "images");
+  orderedPipeline<std::vector<std::uint8_t>>(
+      context, blockCount(source), window(context),
+      [&](std::uint64_t block, int) {
+        std::vector<std::uint8_t> images(rowsInBlock(source, block) * bytes);
+        source.readRange(block * kBlock, images.size() / bytes, images.data());
+        return images;
+      },
+      [&](std::uint64_t, std::vector<std::uint8_t>&& images) {
+        hash.update(images.data(), images.size());
+        context.advance(images.size() / bytes);
+      });
+  context.end();
+  return hash.finish();
+}
+
+std::vector<Digest> rowDigests(const Source& source, std::uint64_t first, std::uint64_t count, const std::uint8_t* images) {
+  const SourceInfo& info = source.info();
+  RowHasher hashRow(info.shape, info.grid.factorCount());
+  std::vector<double> values(info.grid.factorCount());
+  std::vector<Digest> digests(count);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    info.grid.valuesOf(source.gridIndex(first + i), values.data());
+    digests[i] = hashRow(values.data(), images + i * info.shape.bytes());
+  }
+  return digests;
+}
+
+}  // namespace offaxis

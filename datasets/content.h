@@ -1,0 +1,19 @@
+// Hashes over all images of a source, streamed: the content root that identifies it, and the plain SHA-256.
+#pragma once
+
+#include "core/context.h"
+#include "datasets/source.h"
+#include "storage/hash.h"
+
+namespace offaxis {
+
+// The content root of storage/hash.h over all rows; the same for any number of threads.
+Digest contentRoot(const Source& source, const Context& context);
+
+// SHA-256 over the concatenated HWC bytes of all images in index order.
+Digest rawSha256(const Source& source, const Context& context);
+
+// The row digests of rows first .. first + count - 1, whose images [count,H,W,C] the caller has at hand.
+std::vector<Digest> rowDigests(const Source& source, std::uint64_t first, std::uint64_t count, const std::uint8_t* images);
+
+}  // namespace offaxis

@@ -1,0 +1,333 @@
+#include "datasets/image_file.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/parallel.h"
+#include "datasets/content.h"
+#include "storage/deflate.h"
+#include "storage/h5.h"
+
+namespace offaxis {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::uint64_t kFormat = 1;
+// A few images a chunk: large enough to amortise the index, small enough that one image costs little to read.
+constexpr std::uint64_t kChunkBytes = 96 * 1024;
+constexpr std::uint64_t kLabelRowsPerChunk = 4096;
+constexpr std::uint64_t kMaxFactors = 64;
+constexpr std::uint64_t kMaxSide = 4096;
+
+// HDF5 as packaged may or may not be thread-safe; one lock for every read makes it so.
+std::mutex& hdf5Mutex() {
+  static std::mutex mutex;
+  return mutex;
+}
+
+Json factorsToJson(const FactorGrid& grid) {
+  Json factors = Json::array();
+  for (const Factor& factor : grid.factors()) {
+    factors.push_back({{"name", factor.name}, {"kind", toString(factor.kind)}, {"values", factor.values}});
+  }
+  return factors;
+}
+
+std::vector<std::uint64_t> imageDims(const SourceInfo& info, std::uint64_t rows) {
+  std::vector<std::uint64_t> dims{rows, info.shape.height, info.shape.width};
+  if (info.layout.channelAxis) dims.push_back(info.shape.channels);
+  return dims;
+}
+
+// Writes a [rows,K] table chunk by chunk; fill(row, values) gives one row.
+template <typename Value, typename Fill>
+void writeTable(h5::Writer& file, const std::string& key, h5::Type type, std::uint64_t rows, std::size_t columns, int level,
+                const Fill& fill) {
+  const std::uint64_t rowsPerChunk = std::min<std::uint64_t>(kLabelRowsPerChunk, std::max<std::uint64_t>(rows, 1));
+  file.createChunked(key, type, {rows, columns}, rowsPerChunk, level);
+  Compressor compressor(level);
+  std::vector<Value> table(rowsPerChunk * columns);
+  std::vector<std::uint8_t> stream;
+  for (std::uint64_t first = 0; first < rows; first += rowsPerChunk) {
+    std::fill(table.begin(), table.end(), Value{});
+    for (std::uint64_t i = 0; i < std::min(rowsPerChunk, rows - first); ++i) fill(first + i, table.data() + i * columns);
+    compressor.compress(table.data(), table.size() * sizeof(Value), stream);
+    file.writeChunk(key, first, stream);
+  }
+}
+
+void writeLabels(h5::Writer& file, const Source& source, int level) {
+  const SourceInfo& info = source.info();
+  const std::size_t factors = info.grid.factorCount();
+  writeTable<double>(file, info.layout.labelsKey, h5::Type::F64, source.size(), factors, level,
+                     [&](std::uint64_t row, double* values) { info.grid.valuesOf(source.gridIndex(row), values); });
+  if (info.layout.classesKey.empty()) return;
+  std::vector<std::uint32_t> levels(factors);
+  writeTable<std::int64_t>(file, info.layout.classesKey, h5::Type::I64, source.size(), factors, level,
+                           [&](std::uint64_t row, std::int64_t* classes) {
+                             info.grid.levelsOf(source.gridIndex(row), levels.data());
+                             std::copy(levels.begin(), levels.end(), classes);
+                           });
+}
+
+void writeDescription(h5::Writer& file, const SourceInfo& info, const Digest& root) {
+  file.writeAttribute("offaxis_format", kFormat);
+  file.writeAttribute("dataset", info.dataset);
+  file.writeAttribute("variant", info.variant);
+  file.writeAttribute("settings", Json(info.settings).dump());
+  file.writeAttribute("reduction", std::uint64_t{info.reduction});
+  file.writeAttribute("factors", factorsToJson(info.grid).dump());
+  file.writeAttribute("images_key", info.layout.imagesKey);
+  file.writeAttribute("labels_key", info.layout.labelsKey);
+  file.writeAttribute("classes_key", info.layout.classesKey);
+  file.writeAttribute("content_root", toHex(root));
+}
+
+class OwnImageFile final : public ImageFile {
+ public:
+  OwnImageFile(const std::string& path, LabelCheck labels) : file_(path) {
+    if (!file_.hasAttribute("offaxis_format")) {
+      fail("it does not say that it is one of ours (no attribute offaxis_format)",
+           "write it with `offaxis render` or `offaxis emit`");
+    }
+    if (const std::uint64_t format = file_.integerAttribute("offaxis_format"); format != kFormat) {
+      fail("it has format " + std::to_string(format) + ", this program reads " + std::to_string(kFormat));
+    }
+    readDescription();
+    readShape();
+    checkLabels(labels);
+    rowsPerChunk_ = file_.rowsPerDeflatedChunk(info_.layout.imagesKey);
+    static std::atomic<std::uint64_t> nextId{1};
+    id_ = nextId++;
+  }
+
+  const SourceInfo& info() const override { return info_; }
+  std::uint64_t size() const override { return rows_; }
+  std::uint64_t gridIndex(std::uint64_t row) const override { return gridIndices_.empty() ? row : gridIndices_[row]; }
+  const std::string& recordedRoot() const override { return recordedRoot_; }
+  std::optional<std::uint64_t> firstBadLabel() const override { return firstBadLabel_; }
+
+  void read(std::uint64_t row, std::uint8_t* image) const override { readRange(row, 1, image); }
+
+  void readRange(std::uint64_t first, std::uint64_t count, std::uint8_t* images) const override {
+    const std::uint64_t bytes = info_.shape.bytes();
+    if (rowsPerChunk_ == 0) {
+      std::lock_guard<std::mutex> lock(hdf5Mutex());
+      file_.readRows(info_.layout.imagesKey, h5::Type::U8, first, count, images);
+      return;
+    }
+    while (count > 0) {
+      const std::uint64_t chunkStart = first / rowsPerChunk_ * rowsPerChunk_;
+      const std::uint64_t take = std::min(count, chunkStart + rowsPerChunk_ - first);
+      const std::uint8_t* chunk = chunkAt(chunkStart);
+      std::copy_n(chunk + (first - chunkStart) * bytes, take * bytes, images);
+      first += take;
+      count -= take;
+      images += take * bytes;
+    }
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what, const std::string& hint = {}) const {
+    throw Error(ErrorKind::BadFile, file_.path() + ": " + what, hint);
+  }
+
+  void readDescription() {
+    info_.dataset = file_.stringAttribute("dataset");
+    info_.variant = file_.stringAttribute("variant");
+    const std::uint64_t reduction = file_.integerAttribute("reduction");
+    if (reduction < 1 || reduction > kMaxSide) fail("its attribute reduction is " + std::to_string(reduction));
+    info_.reduction = static_cast<std::uint32_t>(reduction);
+    info_.layout.imagesKey = file_.stringAttribute("images_key");
+    info_.layout.labelsKey = file_.stringAttribute("labels_key");
+    info_.layout.classesKey = file_.stringAttribute("classes_key");
+    recordedRoot_ = file_.stringAttribute("content_root");
+    try {
+      info_.settings = Json::parse(file_.stringAttribute("settings")).get<std::map<std::string, std::string>>();
+      std::vector<Factor> factors;
+      for (const Json& factor : Json::parse(file_.stringAttribute("factors"))) {
+        factors.push_back({factor.at("name").get<std::string>(),
+                           factorKindFromString(factor.at("kind").get<std::string>()),
+                           factor.at("values").get<std::vector<double>>()});
+      }
+      if (factors.empty() || factors.size() > kMaxFactors) fail("it names " + std::to_string(factors.size()) + " factors");
+      info_.grid = FactorGrid(std::move(factors));
+    } catch (const nlohmann::json::exception& e) {
+      fail(std::string("its description is damaged: ") + e.what());
+    } catch (const Error& e) {
+      if (e.kind() == ErrorKind::BadFile) throw;
+      fail(std::string("its description is impossible: ") + e.what());
+    }
+  }
+
+  void readShape() {
+    for (const std::string& key : {info_.layout.imagesKey, info_.layout.labelsKey}) {
+      if (!file_.has(key)) fail("it has no dataset '" + key + "'");
+    }
+    const h5::DatasetShape images = file_.shapeOf(info_.layout.imagesKey);
+    if (images.type != h5::Type::U8 || images.dims.size() < 3 || images.dims.size() > 4) {
+      fail("'" + info_.layout.imagesKey + "' is not uint8 [N,H,W,C] or [N,H,W]");
+    }
+    info_.layout.channelAxis = images.dims.size() == 4;
+    for (std::size_t axis = 1; axis < images.dims.size(); ++axis) {
+      if (images.dims[axis] < 1 || images.dims[axis] > kMaxSide) fail("its images have an axis of " + std::to_string(images.dims[axis]));
+    }
+    rows_ = images.dims[0];
+    info_.shape = {static_cast<std::uint32_t>(images.dims[1]), static_cast<std::uint32_t>(images.dims[2]),
+                   info_.layout.channelAxis ? static_cast<std::uint32_t>(images.dims[3]) : 1u};
+    if (rows_ < 1 || rows_ > info_.grid.size()) {
+      fail("it holds " + std::to_string(rows_) + " images, its factors have " + std::to_string(info_.grid.size()) +
+           " combinations");
+    }
+    const h5::DatasetShape labels = file_.shapeOf(info_.layout.labelsKey);
+    if (labels.type != h5::Type::F64 || labels.dims != std::vector<std::uint64_t>{rows_, info_.grid.factorCount()}) {
+      fail("'" + info_.layout.labelsKey + "' is not float64 [" + std::to_string(rows_) + "," +
+           std::to_string(info_.grid.factorCount()) + "]");
+    }
+  }
+
+  // Places every row in the grid by its label. A full set must follow the grid's order; a subset may hold any rows.
+  void checkLabels(LabelCheck mode) {
+    const std::size_t factors = info_.grid.factorCount();
+    const bool full = rows_ == info_.grid.size();
+    if (!full) gridIndices_.resize(rows_);
+    std::vector<double> table;
+    std::vector<std::uint32_t> levels(factors);
+    for (std::uint64_t first = 0; first < rows_; first += kLabelRowsPerChunk) {
+      const std::uint64_t count = std::min(kLabelRowsPerChunk, rows_ - first);
+      table.resize(count * factors);
+      {
+        std::lock_guard<std::mutex> lock(hdf5Mutex());
+        file_.readRows(info_.layout.labelsKey, h5::Type::F64, first, count, table.data());
+      }
+      for (std::uint64_t i = 0; i < count; ++i) {
+        bool good = true;
+        for (std::size_t k = 0; k < factors; ++k) {
+          const std::vector<double>& values = info_.grid.factors()[k].values;
+          const auto found = std::find(values.begin(), values.end(), table[i * factors + k]);
+          good = good && found != values.end();
+          levels[k] = static_cast<std::uint32_t>(found - values.begin());
+        }
+        const std::uint64_t index = good ? info_.grid.indexOf(levels) : 0;
+        good = good && (!full || index == first + i);
+        if (!full) gridIndices_[first + i] = index;
+        if (good) continue;
+        if (mode == LabelCheck::Refuse) {
+          fail("the label of row " + std::to_string(first + i) + " is not the one of its place in the factor grid",
+               "the file was reordered or relabelled; regenerate it");
+        }
+        if (!firstBadLabel_) firstBadLabel_ = first + i;
+      }
+    }
+  }
+
+  const std::uint8_t* chunkAt(std::uint64_t chunkStart) const {
+    struct Cache {
+      std::uint64_t owner = 0;
+      std::uint64_t start = 0;
+      std::vector<std::uint8_t> stream;
+      std::vector<std::uint8_t> bytes;
+      Decompressor decompressor;
+    };
+    static thread_local Cache cache;
+    if (cache.owner == id_ && cache.start == chunkStart) return cache.bytes.data();
+    cache.owner = 0;
+    {
+      std::lock_guard<std::mutex> lock(hdf5Mutex());
+      file_.readRawChunk(info_.layout.imagesKey, chunkStart, cache.stream);
+    }
+    cache.bytes.resize(rowsPerChunk_ * info_.shape.bytes());
+    if (!cache.decompressor.decompress(cache.stream.data(), cache.stream.size(), cache.bytes.data(), cache.bytes.size())) {
+      fail("the chunk of rows from " + std::to_string(chunkStart) + " is damaged", "fetch or regenerate the file");
+    }
+    cache.owner = id_;
+    cache.start = chunkStart;
+    return cache.bytes.data();
+  }
+
+  h5::Reader file_;
+  SourceInfo info_;
+  std::uint64_t rows_ = 0;
+  std::vector<std::uint64_t> gridIndices_;  // of a subset's rows
+  std::string recordedRoot_;
+  std::optional<std::uint64_t> firstBadLabel_;
+  std::uint64_t rowsPerChunk_ = 0;  // 0: not laid out for direct chunk reads
+  std::uint64_t id_ = 0;
+};
+
+}  // namespace
+
+std::shared_ptr<const ImageFile> openImageFile(const std::string& path, LabelCheck labels) {
+  return std::make_shared<OwnImageFile>(path, labels);
+}
+
+WriteReport writeImageFile(const Source& source, const std::string& path, const WriteSettings& settings,
+                           const Context& context) {
+  const SourceInfo& info = source.info();
+  const std::uint64_t rows = source.size();
+  if (rows == 0) throw Error(ErrorKind::Usage, "there are no images to write to " + path);
+  const std::uint64_t bytes = info.shape.bytes();
+  const std::uint64_t rowsPerChunk = std::clamp<std::uint64_t>(kChunkBytes / bytes, 1, rows);
+
+  StagedFile staged(path, settings.overwrite);
+  h5::Writer file(staged.path());
+  writeLabels(file, source, settings.deflateLevel);
+  file.createChunked(info.layout.imagesKey, h5::Type::U8, imageDims(info, rows), rowsPerChunk, settings.deflateLevel);
+
+  // One work item is several chunks, so that threads meet rarely.
+  struct Block {
+    std::vector<std::vector<std::uint8_t>> streams;
+    std::vector<Digest> digests;
+  };
+  constexpr std::uint64_t kChunksPerBlock = 8;
+  const std::uint64_t rowsPerBlock = rowsPerChunk * kChunksPerBlock;
+  const std::uint64_t blocks = (rows + rowsPerBlock - 1) / rowsPerBlock;
+  std::vector<std::unique_ptr<Compressor>> compressors(static_cast<std::size_t>(std::max(context.threads, 1)));
+  for (auto& compressor : compressors) compressor = std::make_unique<Compressor>(settings.deflateLevel);
+
+  RootHasher root(info.grid, rows);
+  context.begin("writing " + path, rows, "images");
+  orderedPipeline<Block>(
+      context, blocks, 4 * compressors.size(),
+      [&](std::uint64_t index, int worker) {
+        const std::uint64_t first = index * rowsPerBlock;
+        const std::uint64_t count = std::min(rowsPerBlock, rows - first);
+        const std::uint64_t chunks = (count + rowsPerChunk - 1) / rowsPerChunk;
+        std::vector<std::uint8_t> images(chunks * rowsPerChunk * bytes);  // the last chunk is padded with zeros
+        source.readRange(first, count, images.data());
+        Block block;
+        block.digests = rowDigests(source, first, count, images.data());
+        block.streams.resize(chunks);
+        for (std::uint64_t c = 0; c < chunks; ++c) {
+          compressors[static_cast<std::size_t>(worker)]->compress(images.data() + c * rowsPerChunk * bytes,
+                                                                  rowsPerChunk * bytes, block.streams[c]);
+        }
+        return block;
+      },
+      [&](std::uint64_t index, Block&& block) {
+        for (std::size_t c = 0; c < block.streams.size(); ++c) {
+          file.writeChunk(info.layout.imagesKey, index * rowsPerBlock + c * rowsPerChunk, block.streams[c]);
+        }
+        for (const Digest& digest : block.digests) root.add(digest);
+        context.advance(block.digests.size());
+      });
+  context.end();
+
+  WriteReport report;
+  report.root = root.finish();
+  report.images = rows;
+  writeDescription(file, info, report.root);
+  file.close();
+  staged.commit();
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0) report.fileBytes = static_cast<std::uint64_t>(status.st_size);
+  return report;
+}
+
+}  // namespace offaxis

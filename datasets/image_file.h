@@ -1,0 +1,49 @@
+// Datasets as HDF5 files: our own (written here, self-describing) read back as sources.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/context.h"
+#include "datasets/source.h"
+#include "storage/hash.h"
+#include "storage/staged.h"
+
+namespace offaxis {
+
+enum class LabelCheck {
+  Refuse,  // labels that do not follow the factor grid's order are an error
+  Report   // they are kept in firstBadLabel(), for a verifier to say
+};
+
+// A file as a source. Images are read chunk by chunk; nothing is held but the last chunk of each reading thread.
+class ImageFile : public Source {
+ public:
+  // The content root that the file's own attribute claims (hex); empty where it names none. Not recomputed.
+  virtual const std::string& recordedRoot() const = 0;
+  // The first row whose stored label is not what its place in the grid says (only with LabelCheck::Report).
+  virtual std::optional<std::uint64_t> firstBadLabel() const = 0;
+};
+
+// Throws Error(BadFile) where the file is missing, damaged, or not laid out as docs/file_format.md says.
+std::shared_ptr<const ImageFile> openImageFile(const std::string& path, LabelCheck labels = LabelCheck::Refuse);
+
+struct WriteSettings {
+  Overwrite overwrite = Overwrite::Refuse;
+  int deflateLevel = 1;  // 1 .. 12; every level gives the same content root
+};
+
+struct WriteReport {
+  Digest root{};
+  std::uint64_t images = 0;
+  std::uint64_t fileBytes = 0;
+};
+
+// Streams all images of `source` to `path`: rendered, hashed and deflated in parallel, written in order. The same
+// source gives the same bytes on every run and number of threads (for one version of libdeflate and HDF5).
+// Throws Error(CannotWrite); whatever happens, nothing unfinished is left under `path`.
+WriteReport writeImageFile(const Source& source, const std::string& path, const WriteSettings& settings,
+                           const Context& context);
+
+}  // namespace offaxis

@@ -1,0 +1,68 @@
+#include "datasets/registry.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/text.h"
+#include "datasets/xysquares/xysquares.h"
+
+namespace offaxis {
+
+KeyValues::KeyValues(std::string owner, const std::string& text) : owner_(std::move(owner)) {
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::string item = text.substr(begin, end - begin);
+    const std::size_t equals = item.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == item.size()) {
+      throw Error(ErrorKind::Usage, "'" + item + "' in the settings of " + owner_ + " is not key=value",
+                  "write " + owner_ + ":key=value,key=value");
+    }
+    if (!values_.emplace(item.substr(0, equals), item.substr(equals + 1)).second) {
+      throw Error(ErrorKind::Usage, "'" + item.substr(0, equals) + "' is given twice for " + owner_);
+    }
+    begin = end + 1;
+  }
+}
+
+KeyValues::KeyValues(std::string owner, std::map<std::string, std::string> values)
+    : owner_(std::move(owner)), values_(std::move(values)) {}
+
+std::string KeyValues::text(const std::string& key, const std::string& fallback) {
+  known_.push_back(key);
+  const auto found = values_.find(key);
+  return found == values_.end() ? fallback : found->second;
+}
+
+std::string KeyValues::required(const std::string& key, const std::string& example) {
+  if (!has(key)) throw Error(ErrorKind::Usage, owner_ + " needs " + key, "write " + example);
+  return text(key, {});
+}
+
+std::uint64_t KeyValues::integer(const std::string& key, std::uint64_t fallback, std::uint64_t lowest,
+                                std::uint64_t highest) {
+  const std::string value = text(key, {});
+  return value.empty() ? fallback : parseUnsigned(value, owner_ + "'s " + key, lowest, highest);
+}
+
+void KeyValues::done() const {
+  for (const auto& [key, value] : values_) {
+    if (std::find(known_.begin(), known_.end(), key) == known_.end()) {
+      throw Error(ErrorKind::Usage, owner_ + " has no setting '" + key + "'",
+                  known_.empty() ? "it takes none" : "it takes: " + joined(known_));
+    }
+  }
+}
+
+const std::vector<DatasetFamily>& datasetFamilies() {
+  static const std::vector<DatasetFamily> kFamilies{xySquaresFamily()};
+  return kFamilies;
+}
+
+const DatasetFamily* findDatasetFamily(const std::string& name) {
+  for (const DatasetFamily& family : datasetFamilies()) {
+    if (family.name == name) return &family;
+  }
+  return nullptr;
+}
+
+}  // namespace offaxis

@@ -1,0 +1,137 @@
+#include "datasets/source.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/philox.h"
+#include "storage/hash.h"
+
+namespace offaxis {
+namespace {
+
+constexpr std::uint64_t kFingerprintRows = 64;
+
+class ReducedSource final : public Source {
+ public:
+  ReducedSource(SourcePtr base, std::uint32_t factor) : base_(std::move(base)), factor_(factor), info_(base_->info()) {
+    info_.shape.height /= factor;
+    info_.shape.width /= factor;
+    info_.reduction *= factor;
+  }
+
+  const SourceInfo& info() const override { return info_; }
+  std::uint64_t size() const override { return base_->size(); }
+  std::uint64_t gridIndex(std::uint64_t row) const override { return base_->gridIndex(row); }
+  std::uint64_t canonicalIndex(std::uint64_t index) const override { return base_->canonicalIndex(index); }
+  SourcePtr parent() const override { return base_; }
+
+  void read(std::uint64_t row, std::uint8_t* image) const override {
+    const ImageShape& full = base_->info().shape;
+    std::vector<std::uint8_t> pixels(full.bytes());
+    base_->read(row, pixels.data());
+    const std::size_t channels = full.channels;
+    const std::size_t stride = std::size_t{full.width} * channels;
+    const std::uint32_t area = factor_ * factor_;
+    for (std::size_t y = 0; y < info_.shape.height; ++y) {
+      for (std::size_t x = 0; x < info_.shape.width; ++x) {
+        for (std::size_t c = 0; c < channels; ++c) {
+          std::uint32_t sum = area / 2;
+          const std::uint8_t* corner = pixels.data() + y * factor_ * stride + x * factor_ * channels + c;
+          for (std::size_t dy = 0; dy < factor_; ++dy) {
+            for (std::size_t dx = 0; dx < factor_; ++dx) sum += corner[dy * stride + dx * channels];
+          }
+          *image++ = static_cast<std::uint8_t>(sum / area);
+        }
+      }
+    }
+  }
+
+ private:
+  SourcePtr base_;
+  std::uint32_t factor_;
+  SourceInfo info_;
+};
+
+class SubsetSource final : public Source {
+ public:
+  SubsetSource(SourcePtr base, std::vector<std::uint64_t> rows) : base_(std::move(base)), rows_(std::move(rows)) {}
+
+  const SourceInfo& info() const override { return base_->info(); }
+  std::uint64_t size() const override { return rows_.size(); }
+  std::uint64_t gridIndex(std::uint64_t row) const override { return base_->gridIndex(rows_[row]); }
+  std::uint64_t canonicalIndex(std::uint64_t index) const override { return base_->canonicalIndex(index); }
+  SourcePtr parent() const override { return base_; }
+  void read(std::uint64_t row, std::uint8_t* image) const override { base_->read(rows_[row], image); }
+
+ private:
+  SourcePtr base_;
+  std::vector<std::uint64_t> rows_;
+};
+
+}  // namespace
+
+std::string SourceInfo::expression() const {
+  std::string text = dataset;
+  if (reduction != 1) {
+    text += dataset.find(':') == std::string::npos ? ':' : ',';
+    text += "size=" + std::to_string(shape.height);
+  }
+  if (variant == "original") return text;
+  text += "+" + variant;
+  char separator = ':';
+  for (const auto& [key, value] : settings) {
+    text += separator + key + "=" + value;
+    separator = ',';
+  }
+  return text;
+}
+
+void Source::readRange(std::uint64_t first, std::uint64_t count, std::uint8_t* images) const {
+  const std::uint64_t bytes = info().shape.bytes();
+  for (std::uint64_t i = 0; i < count; ++i) read(first + i, images + i * bytes);
+}
+
+SourcePtr rootOf(SourcePtr source) {
+  while (SourcePtr parent = source->parent()) source = std::move(parent);
+  return source;
+}
+
+std::string fingerprint(const Source& root) {
+  const SourceInfo& info = root.info();
+  const Philox philox(0, "fingerprint");
+  RowHasher hashRow(info.shape, info.grid.factorCount());
+  RootHasher all(info.grid, kFingerprintRows);
+  std::vector<std::uint8_t> image(info.shape.bytes());
+  std::vector<double> values(info.grid.factorCount());
+  for (std::uint64_t i = 0; i < kFingerprintRows; ++i) {
+    const std::uint64_t row = philox.below(root.size(), i);
+    root.read(row, image.data());
+    info.grid.valuesOf(root.gridIndex(row), values.data());
+    all.add(hashRow(values.data(), image.data()));
+  }
+  return toHex(all.finish());
+}
+
+SourcePtr reduced(SourcePtr base, std::uint32_t size) {
+  const ImageShape& shape = base->info().shape;
+  const bool fits = size >= 1 && size <= shape.height && shape.height % size == 0 &&
+                    shape.width % (shape.height / size) == 0;
+  if (!fits) {
+    throw Error(ErrorKind::Usage, "size=" + std::to_string(size) + " does not divide images of " + toString(shape),
+                "give a divisor of " + std::to_string(shape.height));
+  }
+  if (size == shape.height) return base;
+  return std::make_shared<ReducedSource>(std::move(base), shape.height / size);
+}
+
+SourcePtr subset(SourcePtr base, std::vector<std::uint64_t> rows) {
+  for (const std::uint64_t row : rows) {
+    if (row >= base->size()) {
+      throw Error(ErrorKind::Usage, "index " + std::to_string(row) + " is out of range",
+                  base->info().dataset + " has " + std::to_string(base->size()) + " images, numbered from 0");
+    }
+  }
+  return std::make_shared<SubsetSource>(std::move(base), std::move(rows));
+}
+
+}  // namespace offaxis
