@@ -1,0 +1,116 @@
+#include "variants/expression.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/text.h"
+#include "datasets/image_file.h"
+#include "variants/modified.h"
+#include "variants/noise.h"
+
+namespace offaxis {
+namespace {
+
+bool exists(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0;
+}
+
+std::vector<std::string> names(const std::vector<VariantKind>& kinds) {
+  std::vector<std::string> result;
+  for (const VariantKind& kind : kinds) result.push_back(kind.name);
+  return result;
+}
+
+std::string knownDatasets() {
+  std::vector<std::string> result;
+  for (const DatasetFamily& family : datasetFamilies()) result.push_back(family.name);
+  return joined(result);
+}
+
+SourcePtr openFamily(const DatasetFamily& family, const std::string& settingsText, const OpenOptions& options) {
+  KeyValues settings(family.name, settingsText);
+  const std::uint64_t size = settings.integer("size", options.size, 1, 4096);
+  SourcePtr source = family.open(settings);
+  settings.done();
+  return size == 0 ? source : reduced(std::move(source), static_cast<std::uint32_t>(size));
+}
+
+SourcePtr openBase(const std::string& text, const OpenOptions& options) {
+  const std::size_t colon = text.find(':');
+  if (const DatasetFamily* family = findDatasetFamily(text.substr(0, colon))) {
+    return openFamily(*family, colon == std::string::npos ? std::string() : text.substr(colon + 1), options);
+  }
+  std::string path = text;
+  std::uint64_t size = options.size;
+  if (const std::size_t last = text.rfind(":size="); last != std::string::npos && !exists(text)) {
+    path = text.substr(0, last);
+    size = parseUnsigned(text.substr(last + 6), path + "'s size", 1, 4096);
+  }
+  if (!exists(path)) {
+    throw Error(ErrorKind::Usage, "'" + path + "' is neither a known dataset nor a file",
+                "known datasets: " + knownDatasets() + " (`offaxis list datasets`)");
+  }
+  SourcePtr file = openImageFile(path);
+  if (size == 0) return file;
+  if (file->info().variant != "original") {
+    // Averaging would weaken the variant, independent noise most of all: the comparison would be unfair.
+    throw Error(ErrorKind::Usage, path + " is a variant (" + file->info().variant + ") and cannot be averaged down to " + std::to_string(size),
+                "name the variant instead: " + file->info().dataset + "+" + file->info().variant + ":...");
+  }
+  return reduced(std::move(file), static_cast<std::uint32_t>(size));
+}
+
+// The position of the '+' that begins a variant, or npos. File names on either side may hold a '+' too, so the first
+// one that a variant's name follows counts; where none does, the last one, whose name is then reported as unknown.
+std::size_t variantStart(const std::string& text) {
+  if (exists(text)) return std::string::npos;
+  const std::vector<std::string> known = names(variantKinds());
+  for (std::size_t plus = text.find('+'); plus != std::string::npos; plus = text.find('+', plus + 1)) {
+    const std::string name = text.substr(plus + 1, text.find_first_of(":+", plus + 1) - plus - 1);
+    if (std::find(known.begin(), known.end(), name) != known.end()) return plus;
+  }
+  return text.rfind('+');
+}
+
+}  // namespace
+
+const std::vector<VariantKind>& variantKinds() {
+  static const std::vector<VariantKind> kKinds{
+      {"modified", "the perturbation psi that `offaxis manipulate` trained", "psi=FILE",
+       [](SourcePtr parent, KeyValues& settings) {
+         return withPsi(std::move(parent), settings.required("psi", "+modified:psi=RUN/psi.h5"));
+       }},
+      {"noise", "independent uniform noise on the integers of the same budget", "eps=E, seed=N (0)",
+       [](SourcePtr parent, KeyValues& settings) {
+         const Budget budget = Budget::parse(settings.required("eps", "+noise:eps=0.1,seed=0"));
+         return withNoise(std::move(parent), budget, settings.integer("seed", 0, 0, UINT64_MAX));
+       }},
+  };
+  return kKinds;
+}
+
+SourcePtr applyVariant(SourcePtr parent, const std::string& name, KeyValues& settings) {
+  for (const VariantKind& kind : variantKinds()) {
+    if (kind.name != name) continue;
+    SourcePtr source = kind.apply(std::move(parent), settings);
+    settings.done();
+    return source;
+  }
+  throw Error(ErrorKind::Usage, "unknown variant '" + name + "'", "known variants: " + joined(names(variantKinds())));
+}
+
+SourcePtr openSource(const std::string& expression, const OpenOptions& options) {
+  const std::size_t plus = variantStart(expression);
+  SourcePtr base = openBase(expression.substr(0, plus), options);
+  if (plus == std::string::npos) return base;
+  const std::string variant = expression.substr(plus + 1);
+  const std::size_t colon = variant.find(':');
+  const std::string name = variant.substr(0, colon);
+  KeyValues settings(name, colon == std::string::npos ? std::string() : variant.substr(colon + 1));
+  return applyVariant(std::move(base), name, settings);
+}
+
+}  // namespace offaxis

@@ -1,0 +1,119 @@
+// psi, the perturbation network, in integers: what psi.h5 holds and every published modified image is made with.
+// The same bytes on every CPU, compiler and thread count. docs/psi_format.md describes the file.
+//
+// Shape: factor levels -> features (int16, fixed point) -> dense layers with ReLU -> [4,4,C0] -> transposed
+// convolutions (kernel 4, stride 2, padding 1, ReLU between them) -> one pre-activation per output pixel and channel ->
+// table of round(L tanh(.)), L = floor(255 eps) levels.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/factor_grid.h"
+#include "core/text.h"
+#include "storage/hash.h"
+#include "storage/staged.h"
+
+namespace offaxis {
+
+// The inputs of psi, a function of the factor levels alone, computed in core's deterministic mathematics and rounded
+// (halves to even) to steps of 1/1024. In this order:
+//   w_k            each factor's level, whitened (zero mean, unit variance over its levels)
+//   sin a, cos a   of each cyclic factor's angle a = 2 pi level / size
+//   z = R w        rotated coordinates
+//   sin(h z_j), cos(h z_j) for each harmonic h (outer) and coordinate j (inner)
+struct PsiFeatures {
+  std::vector<std::uint32_t> factorSizes;
+  std::vector<FactorKind> factorKinds;
+  std::vector<double> rotation;  // [K,K] row-major; empty: no z and no harmonics
+  std::vector<double> harmonics;
+
+  std::size_t count() const;
+  // Writes count() values.
+  void real(const std::uint32_t* levels, float* features) const;  // rounded like the integers, divided by 1024
+  void fixedPoint(const std::uint32_t* levels, std::int16_t* features) const;
+};
+
+// w_k for level `level` of a factor with `size` levels: (level - mean) / sd; 0 for a factor of one level.
+double whitened(std::uint32_t level, std::uint32_t size);
+
+// The float network as trained, in plain arrays (no LibTorch here).
+struct PsiFloatNetwork {
+  struct Dense {
+    std::uint32_t in = 0, out = 0;
+    std::vector<float> weight;  // [out,in]
+    std::vector<float> bias;    // [out]
+  };
+  struct Deconv {
+    std::uint32_t in = 0, out = 0;
+    std::vector<float> weight;  // [in,out,4,4], as LibTorch's ConvTranspose2d stores it
+    std::vector<float> bias;    // [out]
+  };
+  PsiFeatures features;
+  std::vector<Dense> dense;    // the last one gives the 4x4 map in [C0,4,4] order, C0 = deconv[0].in
+  std::vector<Deconv> deconv;  // n of them: the output is 4 * 2^n pixels high and wide
+};
+
+// Runs the float network on one image's levels: the reference that quantisation is measured against. [H,W,C], in (-1,
+// 1).
+std::vector<float> evaluateFloat(const PsiFloatNetwork& network, const std::uint32_t* levels);
+
+class PsiNetwork {
+ public:
+  // One matrix-like layer: accumulator = bias + sum weight * input (int32), then (acc * multiplier + half) >> shift in
+  // 64 bits, clamped to 0 .. 4095 (the ReLU), or, in the last layer, to -4096 .. 4096: the pre-activation in steps of
+  // 1/1024. The last dense layer's outputs are in [4,4,C0] order.
+  struct Layer {
+    bool deconv = false;
+    std::uint32_t in = 0, out = 0;         // channels (features)
+    std::vector<std::int8_t> weight;       // dense [out,in]; deconv [out,4,4,in]; -127 .. 127
+    std::vector<std::int32_t> bias;        // [out]
+    std::vector<std::int32_t> multiplier;  // [out], >= 0
+    std::int32_t shift = 0;                // 0 .. 40
+  };
+
+  // What psi was made for and with.
+  std::string dataset;      // SourceInfo::dataset
+  std::string fingerprint;  // of its root
+  Budget budget = Budget::parse("1");
+  std::string provenance = "{}";  // JSON: the resolved configuration of the run that made it
+  PsiFeatures features;
+  std::vector<Layer> layers;
+
+  // Output height and width (square), and channels.
+  std::uint32_t side() const;
+  std::uint32_t channels() const;
+
+  // Throws Error(BadFile) where sizes do not fit together or an accumulator could overflow.
+  void validate() const;
+  // Levels to add, int16 [side,side,channels], each within +-budget.levels(). `levels` has one entry per factor.
+  void deltas(const std::uint32_t* levels, std::int16_t* out) const;
+
+  // HDF5; deterministic bytes. save throws Error(CannotWrite), load Error(BadFile); load validates.
+  void save(const std::string& path, Overwrite overwrite) const;
+  static PsiNetwork load(const std::string& path);
+
+  // Must be called after filling the fields by hand, before deltas(); quantise() and load() do it.
+  void prepare();
+
+ private:
+  // A layer as the integer kernels read it: int16 rows, padded with zeros. A transposed convolution is one
+  // [4 out, 4 in] matrix from the 2x2 inputs around a corner to the 2x2 outputs around it.
+  struct Packed {
+    std::size_t rows = 0, columns = 0;
+    std::vector<std::int16_t> weight;      // [rows,columns]
+    std::vector<std::int32_t> bias;        // [rows]
+    std::vector<std::int32_t> multiplier;  // [rows]
+  };
+  std::vector<Packed> packed_;
+  std::vector<std::int16_t> table_;  // round(L tanh(i / 1024)), i = -4096 .. 4096
+};
+
+// Quantises: weights to int8 per output channel, activations to 12 bits with ranges measured on `calibration`
+// (rows of factor levels, [M,K] flattened); larger values saturate. The caller fills dataset, fingerprint and
+// provenance.
+PsiNetwork quantise(const PsiFloatNetwork& network, const Budget& budget,
+                    const std::vector<std::uint32_t>& calibration);
+
+}  // namespace offaxis
