@@ -1,0 +1,325 @@
+#include "tools/cli.h"
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include <boost/program_options.hpp>
+
+#include "core/error.h"
+#include "tools/terminal.h"
+
+namespace po = boost::program_options;
+
+namespace offaxis::cli {
+namespace {
+
+constexpr int kSchemaVersion = 1;
+
+CancelToken& cancelToken() {
+  static CancelToken token;
+  return token;
+}
+
+extern "C" void onSignal(int number) {
+  // The first signal asks; the second one does not wait for an answer.
+  if (cancelToken().requested()) {
+    std::signal(number, SIG_DFL);
+    std::raise(number);
+  }
+  cancelToken().request();
+}
+
+std::vector<Option> commonOptions() {
+  return {{"threads,t", "N", std::to_string(hardwareThreads()), "threads to use; never changes a result"},
+          {"json", "", "", "print one JSON object on stdout instead of text"},
+          {"quiet,q", "", "", "no progress, no notes"},
+          {"verbose,v", "", "", "say what is being done, also where stderr is not a terminal"},
+          {"config", "FILE", "", "read options from FILE (key = value lines); the command line wins"},
+          {"dump-config", "", "", "print the resolved options as such a file and stop"},
+          {"help,h", "", "", "show this text"},
+          {"version", "", "", "show the version"}};
+}
+
+std::string longName(const Option& option) { return option.name.substr(0, option.name.find(',')); }
+
+std::string helpText(const Verb& verb) {
+  std::ostringstream text;
+  text << "offaxis " << verb.name << ": " << verb.summary << "\n\nusage: offaxis " << verb.name;
+  for (const Positional& positional : verb.positionals) {
+    const std::string name = positional.name + (positional.many ? "..." : "");
+    text << ' ' << (positional.required ? name : "[" + name + "]");
+  }
+  text << " [options]\n";
+  if (!verb.details.empty()) text << '\n' << verb.details << '\n';
+  auto line = [&](const std::string& left, const std::string& right) {
+    constexpr std::size_t kColumn = 28;
+    text << "  " << left;
+    if (left.size() + 2 >= kColumn) {
+      text << '\n' << std::string(kColumn, ' ');
+    } else {
+      text << std::string(kColumn - 2 - left.size(), ' ');
+    }
+    text << right << '\n';
+  };
+  if (!verb.positionals.empty()) text << '\n';
+  for (const Positional& positional : verb.positionals) line(positional.name, positional.help);
+  auto list = [&](const char* title, const std::vector<Option>& options) {
+    if (options.empty()) return;
+    text << '\n' << title << ":\n";
+    for (const Option& option : options) {
+      const std::size_t comma = option.name.find(',');
+      std::string left = comma == std::string::npos ? "    --" + option.name
+                                                    : "-" + option.name.substr(comma + 1) + ", --" + option.name.substr(0, comma);
+      if (!option.value.empty()) left += ' ' + option.value;
+      line(left, option.help + (option.fallback.empty() ? "" : " (default: " + option.fallback + ")"));
+    }
+  };
+  list("options", verb.options);
+  list("common options", commonOptions());
+  if (!verb.examples.empty()) text << "\nexamples:\n";
+  for (const std::string& example : verb.examples) text << "  offaxis " << verb.name << ' ' << example << '\n';
+  return text.str();
+}
+
+const char* kindName(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::Usage: return "usage";
+    case ErrorKind::BadFile: return "bad_file";
+    case ErrorKind::CannotWrite: return "cannot_write";
+    case ErrorKind::Unavailable: return "unavailable";
+    case ErrorKind::Failed: return "failed";
+    case ErrorKind::Interrupted: return "interrupted";
+  }
+  return "failed";
+}
+
+int report(const Verb& verb, const Error& error, bool json) {
+  std::cerr << "offaxis " << verb.name << ": " << error.what() << '\n';
+  if (!error.hint().empty()) std::cerr << "  " << error.hint() << '\n';
+  if (json) {
+    printJson("error", {{"error", {{"kind", kindName(error.kind())}, {"message", error.what()}, {"hint", error.hint()}}}});
+  }
+  return static_cast<int>(error.kind());
+}
+
+}  // namespace
+
+// Turns argv and the configuration file into Arguments.
+class Parser {
+ public:
+  explicit Parser(const Verb& verb) : verb_(verb) {
+    options_ = verb.options;
+    for (const Option& option : commonOptions()) options_.push_back(option);
+    for (const Option& option : options_) {
+      if (option.value.empty()) {
+        described_.add_options()(option.name.c_str(), po::bool_switch(), "");
+      } else {
+        described_.add_options()(option.name.c_str(), po::value<std::string>(), "");
+      }
+      if (longName(option) != "config" && longName(option) != "dump-config") configurable_.push_back(option);
+    }
+    for (const Positional& positional : verb.positionals) {
+      described_.add_options()(positional.name.c_str(), po::value<std::vector<std::string>>(), "");
+      order_.add(positional.name.c_str(), positional.many ? -1 : 1);
+    }
+  }
+
+  Arguments parse(int argc, char** argv) {
+    Arguments result;
+    for (const Option& option : options_) result.fallbacks_[longName(option)] = option.fallback;
+    try {
+      // Without allow_guessing: `--se 3` must not mean --seed.
+      const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
+      po::variables_map map;
+      po::store(po::command_line_parser(argc, argv).options(described_).positional(order_).style(style).run(), map);
+      take(map, result);
+    } catch (const po::too_many_positional_options_error&) {
+      throw Error(ErrorKind::Usage, "too many arguments", usage());
+    } catch (const po::error& e) {
+      throw Error(ErrorKind::Usage, e.what(), usage());
+    }
+    if (result.given("config")) readConfig(result.text("config"), result);
+    return result;
+  }
+
+  void requirePositionals(const Arguments& arguments) const {
+    for (const Positional& positional : verb_.positionals) {
+      if (positional.required && arguments.positionals_.count(positional.name) == 0) {
+        throw Error(ErrorKind::Usage, positional.name + " is missing", usage());
+      }
+    }
+  }
+
+  std::string dump(const Arguments& arguments) const {
+    std::ostringstream text;
+    text << "# offaxis " << verb_.name << '\n';
+    for (const Positional& positional : verb_.positionals) {
+      const auto found = arguments.positionals_.find(positional.name);
+      if (found == arguments.positionals_.end()) continue;
+      for (const std::string& value : found->second) text << positional.name << " = " << value << '\n';
+    }
+    for (const Option& option : configurable_) {
+      const std::string name = longName(option);
+      if (name == "help" || name == "version") continue;
+      if (option.value.empty()) {
+        text << name << " = " << (arguments.given(name) ? "true" : "false") << '\n';
+      } else if (!arguments.text(name).empty()) {
+        text << name << " = " << arguments.text(name) << '\n';
+      }
+    }
+    return text.str();
+  }
+
+ private:
+  std::string usage() const { return "see `offaxis " + verb_.name + " --help`"; }
+
+  void take(const po::variables_map& map, Arguments& result) const {
+    for (const Option& option : options_) {
+      const std::string name = longName(option);
+      if (map.count(name) == 0 || result.given(name)) continue;
+      if (option.value.empty()) {
+        if (map[name].as<bool>()) result.values_[name] = "true";
+      } else {
+        result.values_[name] = map[name].as<std::string>();
+      }
+    }
+    for (const Positional& positional : verb_.positionals) {
+      if (map.count(positional.name) != 0) result.positionals_[positional.name] = map[positional.name].as<std::vector<std::string>>();
+    }
+  }
+
+  // key = value lines, '#' comments; values are taken to the end of the line, so source expressions need no quotes.
+  void readConfig(const std::string& path, Arguments& result) const {
+    std::istringstream lines(readTextFile(path, 1 << 20));
+    std::map<std::string, std::vector<std::string>> positionals;
+    std::map<std::string, int> seen;
+    std::string line;
+    for (int number = 1; std::getline(lines, line); ++number) {
+      const std::string where = path + " line " + std::to_string(number);
+      auto trim = [](const std::string& raw) {
+        const std::size_t begin = raw.find_first_not_of(" \t\r");
+        return begin == std::string::npos ? std::string() : raw.substr(begin, raw.find_last_not_of(" \t\r") - begin + 1);
+      };
+      const std::string text = trim(line);
+      if (text.empty() || text[0] == '#') continue;
+      const std::size_t equals = text.find('=');
+      if (equals == std::string::npos) throw Error(ErrorKind::Usage, where + " is not key = value");
+      const std::string key = trim(text.substr(0, equals));
+      const std::string value = trim(text.substr(equals + 1));
+      bool known = false;
+      for (const Positional& positional : verb_.positionals) {
+        if (positional.name != key) continue;
+        known = true;
+        positionals[key].push_back(value);
+        if (!positional.many && positionals[key].size() > 1) throw Error(ErrorKind::Usage, where + ": " + key + " is given twice");
+      }
+      for (const Option& option : configurable_) {
+        if (longName(option) != key) continue;
+        known = true;
+        if (seen[key]++ > 0) throw Error(ErrorKind::Usage, where + ": " + key + " is given twice");
+        if (option.value.empty() && value != "true" && value != "false") {
+          throw Error(ErrorKind::Usage, where + ": " + key + " is '" + value + "'", "write true or false");
+        }
+        const bool off = option.value.empty() && value == "false";
+        if (!result.given(key) && !off) result.values_[key] = value;
+      }
+      if (!known) throw Error(ErrorKind::Usage, where + ": unknown option '" + key + "'", usage());
+    }
+    for (auto& [name, values] : positionals) result.positionals_.try_emplace(name, values);
+  }
+
+  const Verb& verb_;
+  std::vector<Option> options_;
+  std::vector<Option> configurable_;
+  po::options_description described_;
+  po::positional_options_description order_;
+};
+
+bool Arguments::flag(const std::string& name) const { return given(name); }
+
+const std::string& Arguments::text(const std::string& name) const {
+  static const std::string kNone;
+  if (const auto found = values_.find(name); found != values_.end()) return found->second;
+  const auto fallback = fallbacks_.find(name);
+  return fallback == fallbacks_.end() ? kNone : fallback->second;
+}
+
+const std::string& Arguments::required(const std::string& name) const {
+  if (text(name).empty()) throw Error(ErrorKind::Usage, "--" + name + " is missing");
+  return text(name);
+}
+
+std::uint64_t Arguments::integer(const std::string& name, std::uint64_t lowest, std::uint64_t highest) const {
+  return parseUnsigned(required(name), "--" + name, lowest, highest);
+}
+
+double Arguments::real(const std::string& name, double lowest, double highest) const {
+  return parseReal(required(name), "--" + name, lowest, highest);
+}
+
+const std::string& Arguments::positional(const std::string& name) const {
+  static const std::string kNone;
+  const std::vector<std::string>& all = positionals(name);
+  return all.empty() ? kNone : all.front();
+}
+
+const std::vector<std::string>& Arguments::positionals(const std::string& name) const {
+  static const std::vector<std::string> kNone;
+  const auto found = positionals_.find(name);
+  return found == positionals_.end() ? kNone : found->second;
+}
+
+int run(int argc, char** argv, const Verb& verb, const std::function<int(const Arguments&)>& body) {
+  bool json = false;
+  for (int i = 1; i < argc; ++i) json = json || std::string(argv[i]) == "--json";
+  try {
+    Parser parser(verb);
+    Arguments arguments = parser.parse(argc, argv);
+    if (arguments.flag("help")) {
+      std::cout << helpText(verb);
+      return 0;
+    }
+    if (arguments.flag("version")) {
+      std::cout << "offaxis " << OFFAXIS_VERSION << '\n';
+      return 0;
+    }
+    parser.requirePositionals(arguments);
+    if (arguments.flag("dump-config")) {
+      std::cout << parser.dump(arguments);
+      return 0;
+    }
+    arguments.json = json = arguments.flag("json");
+    arguments.quiet = arguments.flag("quiet");
+    arguments.verbose = arguments.flag("verbose");
+    arguments.overwrite = arguments.flag("force") ? Overwrite::Replace : Overwrite::Refuse;
+    TerminalProgress progress(arguments.quiet, arguments.verbose);
+    std::signal(SIGINT, onSignal);
+    std::signal(SIGTERM, onSignal);
+    std::signal(SIGPIPE, SIG_IGN);
+    arguments.context.threads = static_cast<int>(arguments.integer("threads", 1, 1024));
+    arguments.context.cancel = &cancelToken();
+    arguments.context.progress = &progress;
+    const int code = body(arguments);
+    std::cout.flush();
+    if (!std::cout) throw Error(ErrorKind::CannotWrite, "cannot write to standard output");
+    return code;
+  } catch (const Error& error) {
+    return report(verb, error, json);
+  } catch (const std::bad_alloc&) {
+    return report(verb, Error(ErrorKind::Failed, "out of memory", "use fewer --threads or a smaller batch"), json);
+  } catch (const std::exception& error) {
+    return report(verb, Error(ErrorKind::Failed, error.what()), json);
+  }
+}
+
+void printJson(const std::string& status, const Json& fields) {
+  Json object{{"schema_version", kSchemaVersion}, {"status", status}};
+  object.update(fields);
+  std::cout << object.dump(2) << '\n';
+}
+
+}  // namespace offaxis::cli

@@ -1,0 +1,23 @@
+// The models and metrics that the command line knows, for `offaxis list`, which does not link LibTorch.
+// tests/tools checks that the registries of src/learn and src/measure know the same names.
+#pragma once
+
+#include <array>
+
+namespace offaxis::cli {
+
+struct NamedPart {
+  const char* name;
+  const char* summary;
+};
+
+constexpr std::array<NamedPart, 2> kModels{{
+    {"ae", "autoencoder, deterministic code"},
+    {"beta-vae", "rec + beta KL (Higgins et al., ICLR 2017)"},
+}};
+
+constexpr std::array<NamedPart, 1> kMetrics{{
+    {"mig", "mutual information gap (Chen et al., NeurIPS 2018), 20 bins"},
+}};
+
+}  // namespace offaxis::cli
