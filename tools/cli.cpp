@@ -44,7 +44,9 @@ std::vector<Option> commonOptions() {
           {"version", "", "", "show the version"}};
 }
 
-std::string longName(const Option& option) { return option.name.substr(0, option.name.find(',')); }
+std::string longName(const Option& option) {
+  return option.name.substr(0, option.name.find(','));
+}
 
 std::string helpText(const Verb& verb) {
   std::ostringstream text;
@@ -72,8 +74,9 @@ std::string helpText(const Verb& verb) {
     text << '\n' << title << ":\n";
     for (const Option& option : options) {
       const std::size_t comma = option.name.find(',');
-      std::string left = comma == std::string::npos ? "    --" + option.name
-                                                    : "-" + option.name.substr(comma + 1) + ", --" + option.name.substr(0, comma);
+      std::string left = comma == std::string::npos
+                             ? "    --" + option.name
+                             : "-" + option.name.substr(comma + 1) + ", --" + option.name.substr(0, comma);
       if (!option.value.empty()) left += ' ' + option.value;
       line(left, option.help + (option.fallback.empty() ? "" : " (default: " + option.fallback + ")"));
     }
@@ -87,12 +90,18 @@ std::string helpText(const Verb& verb) {
 
 const char* kindName(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::Usage: return "usage";
-    case ErrorKind::BadFile: return "bad_file";
-    case ErrorKind::CannotWrite: return "cannot_write";
-    case ErrorKind::Unavailable: return "unavailable";
-    case ErrorKind::Failed: return "failed";
-    case ErrorKind::Interrupted: return "interrupted";
+    case ErrorKind::Usage:
+      return "usage";
+    case ErrorKind::BadFile:
+      return "bad_file";
+    case ErrorKind::CannotWrite:
+      return "cannot_write";
+    case ErrorKind::Unavailable:
+      return "unavailable";
+    case ErrorKind::Failed:
+      return "failed";
+    case ErrorKind::Interrupted:
+      return "interrupted";
   }
   return "failed";
 }
@@ -101,7 +110,8 @@ int report(const Verb& verb, const Error& error, bool json) {
   std::cerr << "offaxis " << verb.name << ": " << error.what() << '\n';
   if (!error.hint().empty()) std::cerr << "  " << error.hint() << '\n';
   if (json) {
-    printJson("error", {{"error", {{"kind", kindName(error.kind())}, {"message", error.what()}, {"hint", error.hint()}}}});
+    printJson("error",
+              {{"error", {{"kind", kindName(error.kind())}, {"message", error.what()}, {"hint", error.hint()}}}});
   }
   return static_cast<int>(error.kind());
 }
@@ -188,7 +198,8 @@ class Parser {
       }
     }
     for (const Positional& positional : verb_.positionals) {
-      if (map.count(positional.name) != 0) result.positionals_[positional.name] = map[positional.name].as<std::vector<std::string>>();
+      if (map.count(positional.name) != 0)
+        result.positionals_[positional.name] = map[positional.name].as<std::vector<std::string>>();
     }
   }
 
@@ -202,7 +213,8 @@ class Parser {
       const std::string where = path + " line " + std::to_string(number);
       auto trim = [](const std::string& raw) {
         const std::size_t begin = raw.find_first_not_of(" \t\r");
-        return begin == std::string::npos ? std::string() : raw.substr(begin, raw.find_last_not_of(" \t\r") - begin + 1);
+        return begin == std::string::npos ? std::string()
+                                          : raw.substr(begin, raw.find_last_not_of(" \t\r") - begin + 1);
       };
       const std::string text = trim(line);
       if (text.empty() || text[0] == '#') continue;
@@ -215,7 +227,8 @@ class Parser {
         if (positional.name != key) continue;
         known = true;
         positionals[key].push_back(value);
-        if (!positional.many && positionals[key].size() > 1) throw Error(ErrorKind::Usage, where + ": " + key + " is given twice");
+        if (!positional.many && positionals[key].size() > 1)
+          throw Error(ErrorKind::Usage, where + ": " + key + " is given twice");
       }
       for (const Option& option : configurable_) {
         if (longName(option) != key) continue;
@@ -239,7 +252,9 @@ class Parser {
   po::positional_options_description order_;
 };
 
-bool Arguments::flag(const std::string& name) const { return given(name); }
+bool Arguments::flag(const std::string& name) const {
+  return given(name);
+}
 
 const std::string& Arguments::text(const std::string& name) const {
   static const std::string kNone;

@@ -67,7 +67,7 @@ class Arguments {
  private:
   friend int run(int, char**, const Verb&, const std::function<int(const Arguments&)>&);
   friend class Parser;
-  std::map<std::string, std::string> values_;    // as given on the command line or in the configuration file
+  std::map<std::string, std::string> values_;  // as given on the command line or in the configuration file
   std::map<std::string, std::string> fallbacks_;
   std::map<std::string, std::vector<std::string>> positionals_;
 };

@@ -12,20 +12,20 @@ namespace {
 
 using namespace offaxis;
 
-const cli::Verb kVerb{"list",
-                      "say which datasets, variants, models and metrics there are",
-                      "",
-                      {{"WHAT", false, false, "datasets, variants, models or metrics; all of them where left out"}},
-                      {},
-                      {"", "datasets --json"}};
+const cli::Verb kVerb{
+    "list", "say which datasets, variants, models and metrics there are",
+    "",     {{"WHAT", false, false, "datasets, variants, models or metrics; all of them where left out"}},
+    {},     {"", "datasets --json"}};
 
 struct Entry {
   std::string name, summary, parameters;
 };
 
 std::vector<std::pair<std::string, std::vector<Entry>>> sections() {
-  std::vector<std::pair<std::string, std::vector<Entry>>> all{{"datasets", {}}, {"variants", {}}, {"models", {}}, {"metrics", {}}};
-  for (const DatasetFamily& family : datasetFamilies()) all[0].second.push_back({family.name, family.summary, family.parameters});
+  std::vector<std::pair<std::string, std::vector<Entry>>> all{
+      {"datasets", {}}, {"variants", {}}, {"models", {}}, {"metrics", {}}};
+  for (const DatasetFamily& family : datasetFamilies())
+    all[0].second.push_back({family.name, family.summary, family.parameters});
   for (const VariantKind& kind : variantKinds()) all[1].second.push_back({kind.name, kind.summary, kind.parameters});
   for (const cli::NamedPart& model : cli::kModels) all[2].second.push_back({model.name, model.summary, ""});
   for (const cli::NamedPart& metric : cli::kMetrics) all[3].second.push_back({metric.name, metric.summary, ""});

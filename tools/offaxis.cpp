@@ -39,7 +39,8 @@ constexpr std::array<VerbEntry, 14> kVerbs{{
 void printHelp(std::ostream& out) {
   out << "offaxis " << OFFAXIS_VERSION << ": adversarial versions of disentanglement benchmarks\n\n"
       << "usage: offaxis VERB [arguments]\n\n";
-  for (const VerbEntry& verb : kVerbs) out << "  " << std::left << std::setw(12) << verb.name << ' ' << verb.summary << '\n';
+  for (const VerbEntry& verb : kVerbs)
+    out << "  " << std::left << std::setw(12) << verb.name << ' ' << verb.summary << '\n';
   out << "\n`offaxis VERB --help` describes a verb.\n";
 }
 

@@ -44,11 +44,16 @@ std::string formatDuration(double seconds) {
 }
 
 TerminalProgress::TerminalProgress(bool quiet, bool verbose)
-    : live_(!quiet && ::isatty(STDERR_FILENO) != 0), notes_(!quiet && (live_ || verbose)), plain_(!quiet && verbose && !live_) {}
+    : live_(!quiet && ::isatty(STDERR_FILENO) != 0),
+      notes_(!quiet && (live_ || verbose)),
+      plain_(!quiet && verbose && !live_) {}
 
-TerminalProgress::~TerminalProgress() { clear(); }
+TerminalProgress::~TerminalProgress() {
+  clear();
+}
 
-void TerminalProgress::begin(const std::string& label, std::uint64_t total, const std::string& unit, std::uint64_t done) {
+void TerminalProgress::begin(const std::string& label, std::uint64_t total, const std::string& unit,
+                             std::uint64_t done) {
   std::lock_guard<std::mutex> lock(mutex_);
   label_ = label;
   unit_ = unit;

@@ -60,8 +60,8 @@ int writeAndReport(SourcePtr source, const WritingSettings& settings, const Argu
                      {"seconds", seconds}});
   } else {
     std::cout << settings.output << ": " << report.images << " images of " << toString(source->info().shape) << ", "
-              << formatBytes(report.fileBytes) << ", " << formatDuration(seconds) << "\ncontent root " << toHex(report.root)
-              << '\n';
+              << formatBytes(report.fileBytes) << ", " << formatDuration(seconds) << "\ncontent root "
+              << toHex(report.root) << '\n';
   }
   return 0;
 }

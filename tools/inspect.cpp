@@ -1,0 +1,103 @@
+// offaxis inspect: describes a source and draws it.
+#include <iomanip>
+#include <iostream>
+
+#include "datasets/content.h"
+#include "datasets/image_file.h"
+#include "report/contact_sheet.h"
+#include "tools/cli.h"
+#include "variants/expression.h"
+
+namespace {
+
+using namespace offaxis;
+
+const cli::Verb kVerb{
+    "inspect",
+    "describe a dataset, a file or a variant; draw a contact sheet",
+    "A file's content root is the one that it records; for anything else, and with --hash, it is computed.",
+    {{"SOURCE", true, false, "a source expression: xysquares:spacing=1, x.h5, xysquares+noise:eps=0.1"}},
+    {{"png", "FILE", "", "write a labelled contact sheet with one traversal row per factor"},
+     {"columns", "N", "10", "images a row of the sheet"},
+     {"seed", "N", "0", "of the choice of samples on the sheet"},
+     {"hash", "", "", "compute the content root and the SHA-256 over all raw image bytes"},
+     {"force", "", "", "replace an existing PNG"}},
+    {"xysquares:spacing=1 --png sheet.png", "modified.h5 --hash --json"}};
+
+struct Description {
+  SourceInfo info;
+  std::uint64_t images = 0;
+  std::string root;
+  bool rootRecorded = false;
+  std::string raw;  // empty unless asked for
+};
+
+Description describe(const SourcePtr& source, bool hash, const Context& context) {
+  Description result{source->info(), source->size(), {}, false, {}};
+  if (const auto* file = dynamic_cast<const ImageFile*>(source.get())) {
+    result.root = file->recordedRoot();
+    result.rootRecorded = true;
+  }
+  if (hash || !result.rootRecorded) {
+    result.root = toHex(contentRoot(*source, context));
+    result.rootRecorded = false;
+  }
+  if (hash) result.raw = toHex(rawSha256(*source, context));
+  return result;
+}
+
+void printText(const Description& d) {
+  std::cout << "name          " << d.info.dataset << "\nvariant       " << d.info.variant;
+  for (const auto& [key, value] : d.info.settings) std::cout << ' ' << key << '=' << value;
+  std::cout << "\nimages        " << d.images << " of " << toString(d.info.shape) << ", uint8";
+  if (d.info.reduction != 1) std::cout << ", averaged down by " << d.info.reduction;
+  std::cout << "\ncontent root  " << d.root << (d.rootRecorded ? " (as recorded)" : "") << '\n';
+  if (!d.raw.empty()) std::cout << "raw sha-256   " << d.raw << '\n';
+  std::cout << "factors\n";
+  for (const Factor& factor : d.info.grid.factors()) {
+    std::cout << "  " << std::left << std::setw(16) << factor.name << std::right << std::setw(4) << factor.size()
+              << "  " << std::left << std::setw(12) << toString(factor.kind) << formatReal(factor.values.front());
+    if (factor.size() > 1) std::cout << " .. " << formatReal(factor.values.back());
+    std::cout << '\n';
+  }
+}
+
+void printAsJson(const Description& d) {
+  cli::Json factors = cli::Json::array();
+  for (const Factor& factor : d.info.grid.factors()) {
+    factors.push_back(
+        {{"name", factor.name}, {"size", factor.size()}, {"kind", toString(factor.kind)}, {"values", factor.values}});
+  }
+  cli::Json json{{"name", d.info.dataset},
+                 {"variant", d.info.variant},
+                 {"settings", d.info.settings},
+                 {"expression", d.info.expression()},
+                 {"images", d.images},
+                 {"shape", {d.info.shape.height, d.info.shape.width, d.info.shape.channels}},
+                 {"reduction", d.info.reduction},
+                 {"content_root", d.root},
+                 {"content_root_recorded", d.rootRecorded},
+                 {"factors", factors}};
+  if (!d.raw.empty()) json["raw_sha256"] = d.raw;
+  cli::printJson("ok", json);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return cli::run(argc, argv, kVerb, [](const cli::Arguments& arguments) {
+    const SourcePtr source = openSource(arguments.positional("SOURCE"));
+    ContactSheetSettings sheet;
+    sheet.columns = static_cast<std::uint32_t>(arguments.integer("columns", 1, 64));
+    sheet.seed = arguments.integer("seed", 0, UINT64_MAX);
+    sheet.overwrite = arguments.overwrite;
+    if (arguments.given("png")) writeContactSheet(*source, arguments.text("png"), sheet);
+    const Description description = describe(source, arguments.flag("hash"), arguments.context);
+    if (arguments.json) {
+      printAsJson(description);
+    } else {
+      printText(description);
+    }
+    return 0;
+  });
+}

@@ -1,0 +1,132 @@
+// offaxis manipulate: trains psi, the perturbation network, and writes a run directory.
+#include <iostream>
+#include <sstream>
+
+#include "core/error.h"
+#include "learn/perturbation.h"
+#include "tools/cli.h"
+#include "variants/expression.h"
+
+namespace {
+
+using namespace offaxis;
+using cli::Json;
+
+// Options without a fallback here keep the profile's value.
+const cli::Verb kVerb{
+    "manipulate",
+    "train the perturbation network psi against reference models",
+    "Trains an entangled and a disentangled reference model at each rung of a ladder of KL weights, and psi so that\n"
+    "the entangled ones rebuild the images better (Zietlow, Rolinek and Martius, ICML 2021; the noise-limited models,\n"
+    "the ladder and psi's inputs are our design). RUN/ receives psi.h5, the integer network that `offaxis emit` "
+    "applies,\n"
+    "and log.json. Ctrl-C keeps a checkpoint there; the same command goes on from it.",
+    {{"SOURCE", true, false, "the original, such as xysquares:spacing=1; the quick profile averages it down to 32x32"}},
+    {{"output,o", "RUN", "", "the run's directory"},
+     {"eps", "E", "0.1", "budget: |delta| <= floor(255 E) levels"},
+     {"seed", "N", "0", "of every draw"},
+     {"profile", "P", "quick", "quick, pilot or paper"},
+     {"rotation", "NAME", "", "of the entangled model: blocks, pairs or random"},
+     {"reconstruction", "NAME", "", "squared-error or bernoulli"},
+     {"ladder", "W,W,...", "", "KL weights, as multiples of the pixel variance per factor"},
+     {"harmonics", "H,H,...", "", "of psi's inputs; 'none' for none"},
+     {"batch", "N", "", "images a step"},
+     {"draws", "N", "", "noise draws for each image"},
+     {"rate", "R", "", "learning rate of the reference models"},
+     {"psi-rate", "R", "", "learning rate of psi"},
+     {"warmup-steps", "N", "", "reference models alone, on the original"},
+     {"psi-steps", "N", "", "psi and reference models in turn; 0 keeps psi untrained"},
+     {"fresh-steps", "N", "", "new reference models on the result"},
+     {"restart-every", "N", "", "psi steps after which one rung's models start anew"},
+     {"sign", "+1|-1", "1", "-1 trains the sign-flipped control, which favours the factors"},
+     {"device", "D", "auto", "auto, cpu or cuda[:N]"}},
+    {"xysquares:spacing=1 -o run/", "xysquares:spacing=1 --eps 0.05 --seed 3 -o run-3/"}};
+
+std::vector<double> parseList(const std::string& text, const std::string& name) {
+  std::vector<double> values;
+  std::stringstream parts(text);
+  for (std::string part; std::getline(parts, part, ',');) values.push_back(parseReal(part, "--" + name, 0.0, 1e6));
+  return values;
+}
+
+ManipulateSettings parse(const cli::Arguments& a) {
+  constexpr std::uint64_t kMany = 1'000'000'000;
+  ManipulateSettings s = ManipulateSettings::forProfile(a.text("profile"));
+  s.eps = a.budget("eps");
+  s.seed = a.integer("seed", 0, UINT64_MAX);
+  if (a.given("rotation")) s.rotation = a.text("rotation");
+  if (a.given("reconstruction")) s.reconstruction = reconstructionFromString(a.text("reconstruction"));
+  if (a.given("ladder")) s.ladder = parseList(a.text("ladder"), "ladder");
+  if (a.given("harmonics")) {
+    s.harmonics = a.text("harmonics") == "none" ? std::vector<double>{} : parseList(a.text("harmonics"), "harmonics");
+  }
+  if (a.given("batch")) s.batch = static_cast<int>(a.integer("batch", 2, 4096));
+  if (a.given("draws")) s.draws = static_cast<int>(a.integer("draws", 1, 64));
+  if (a.given("rate")) s.rate = a.real("rate", 1e-8, 1.0);
+  if (a.given("psi-rate")) s.psiRate = a.real("psi-rate", 1e-8, 1.0);
+  if (a.given("warmup-steps")) s.warmupSteps = a.integer("warmup-steps", 1, kMany);
+  if (a.given("psi-steps")) s.psiSteps = a.integer("psi-steps", 0, kMany);
+  if (a.given("fresh-steps")) s.freshSteps = a.integer("fresh-steps", 1, kMany);
+  if (a.given("restart-every")) s.restartEvery = a.integer("restart-every", 0, kMany);
+  const std::string& sign = a.text("sign");
+  if (sign != "1" && sign != "+1" && sign != "-1")
+    throw Error(ErrorKind::Usage, "--sign is '" + sign + "'", "give 1 or -1");
+  s.sign = sign == "-1" ? -1 : 1;
+  s.device = a.text("device");
+  s.overwrite = a.overwrite == Overwrite::Replace;
+  return s;
+}
+
+Json toJson(const std::vector<RungMeasure>& rungs) {
+  Json list = Json::array();
+  auto one = [](const ReferenceMeasure& m) { return Json{{"L", m.rec}, {"KL", m.kl}, {"J", m.objective}}; };
+  for (const RungMeasure& r : rungs) {
+    list.push_back({{"kl_weight", r.weight},
+                    {"entangled", one(r.entangled)},
+                    {"disentangled", one(r.disentangled)},
+                    {"L_gap_standard_error", r.recGapError},
+                    {"J_gap_standard_error", r.objectiveGapError}});
+  }
+  return list;
+}
+
+void print(const char* data, const std::vector<RungMeasure>& rungs) {
+  for (const RungMeasure& r : rungs) {
+    std::printf("%-9s %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %+9.3f (%.3f)\n", data, r.weight, r.entangled.rec,
+                r.disentangled.rec, r.entangled.kl, r.disentangled.kl, r.entangled.objective, r.disentangled.objective,
+                r.entangled.objective - r.disentangled.objective, r.objectiveGapError);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return cli::run(argc, argv, kVerb, [](const cli::Arguments& arguments) {
+    const ManipulateSettings settings = parse(arguments);
+    const std::string directory = arguments.required("output");
+    SourcePtr source = openSource(arguments.positional("SOURCE"));
+    if (settings.profile == "quick" && source->info().reduction == 1) source = reduced(source, 32);
+    const ManipulateResult result = manipulate(source, settings, directory, arguments.context);
+    if (arguments.json) {
+      cli::printJson(
+          "done", {{"psi", result.psiPath},
+                   {"log", result.logPath},
+                   {"already_done", result.alreadyDone},
+                   {"original", toJson(result.original)},
+                   {"modified", toJson(result.modified)},
+                   {"quantisation", {{"mean_levels", result.quantisationMean}, {"max_levels", result.quantisationMax}}},
+                   {"mean_abs_delta", result.meanDelta},
+                   {"clipped_share", result.clippedShare}});
+      return 0;
+    }
+    if (result.alreadyDone) std::cout << "already finished\n";
+    std::printf("%-9s %9s %9s %9s %9s %9s %9s %9s %9s (s.e.)\n", "data", "KL weight", "L_ent", "L_dis", "KL_ent",
+                "KL_dis", "J_ent", "J_dis", "J gap");
+    print("original", result.original);
+    print("modified", result.modified);
+    std::printf("mean |delta| %.4f, clipped %.1f %%; integer against float network: mean %.2f, at most %.2f levels\n",
+                result.meanDelta, 100.0 * result.clippedShare, result.quantisationMean, result.quantisationMax);
+    std::cout << "psi: " << result.psiPath << "\nlog: " << result.logPath << "\n";
+    return 0;
+  });
+}
