@@ -9,11 +9,15 @@ namespace {
 
 constexpr std::uint64_t kBlock = 64;  // images that one work item reads and hashes
 
-std::uint64_t blockCount(const Source& source) { return (source.size() + kBlock - 1) / kBlock; }
+std::uint64_t blockCount(const Source& source) {
+  return (source.size() + kBlock - 1) / kBlock;
+}
 std::uint64_t rowsInBlock(const Source& source, std::uint64_t block) {
   return std::min(kBlock, source.size() - block * kBlock);
 }
-std::uint64_t window(const Context& context) { return 4 * static_cast<std::uint64_t>(std::max(context.threads, 1)); }
+std::uint64_t window(const Context& context) {
+  return 4 * static_cast<std::uint64_t>(std::max(context.threads, 1));
+}
 
 }  // namespace
 
@@ -56,7 +60,8 @@ Digest rawSha256(const Source& source, const Context& context) {
   return hash.finish();
 }
 
-std::vector<Digest> rowDigests(const Source& source, std::uint64_t first, std::uint64_t count, const std::uint8_t* images) {
+std::vector<Digest> rowDigests(const Source& source, std::uint64_t first, std::uint64_t count,
+                               const std::uint8_t* images) {
   const SourceInfo& info = source.info();
   RowHasher hashRow(info.shape, info.grid.factorCount());
   std::vector<double> values(info.grid.factorCount());

@@ -14,6 +14,7 @@ Digest contentRoot(const Source& source, const Context& context);
 Digest rawSha256(const Source& source, const Context& context);
 
 // The row digests of rows first .. first + count - 1, whose images [count,H,W,C] the caller has at hand.
-std::vector<Digest> rowDigests(const Source& source, std::uint64_t first, std::uint64_t count, const std::uint8_t* images);
+std::vector<Digest> rowDigests(const Source& source, std::uint64_t first, std::uint64_t count,
+                               const std::uint8_t* images);
 
 }  // namespace offaxis

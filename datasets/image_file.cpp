@@ -47,8 +47,8 @@ std::vector<std::uint64_t> imageDims(const SourceInfo& info, std::uint64_t rows)
 
 // Writes a [rows,K] table chunk by chunk; fill(row, values) gives one row.
 template <typename Value, typename Fill>
-void writeTable(h5::Writer& file, const std::string& key, h5::Type type, std::uint64_t rows, std::size_t columns, int level,
-                const Fill& fill) {
+void writeTable(h5::Writer& file, const std::string& key, h5::Type type, std::uint64_t rows, std::size_t columns,
+                int level, const Fill& fill) {
   const std::uint64_t rowsPerChunk = std::min<std::uint64_t>(kLabelRowsPerChunk, std::max<std::uint64_t>(rows, 1));
   file.createChunked(key, type, {rows, columns}, rowsPerChunk, level);
   Compressor compressor(level);
@@ -56,7 +56,8 @@ void writeTable(h5::Writer& file, const std::string& key, h5::Type type, std::ui
   std::vector<std::uint8_t> stream;
   for (std::uint64_t first = 0; first < rows; first += rowsPerChunk) {
     std::fill(table.begin(), table.end(), Value{});
-    for (std::uint64_t i = 0; i < std::min(rowsPerChunk, rows - first); ++i) fill(first + i, table.data() + i * columns);
+    for (std::uint64_t i = 0; i < std::min(rowsPerChunk, rows - first); ++i)
+      fill(first + i, table.data() + i * columns);
     compressor.compress(table.data(), table.size() * sizeof(Value), stream);
     file.writeChunk(key, first, stream);
   }
@@ -156,7 +157,8 @@ class OwnImageFile final : public ImageFile {
                            factorKindFromString(factor.at("kind").get<std::string>()),
                            factor.at("values").get<std::vector<double>>()});
       }
-      if (factors.empty() || factors.size() > kMaxFactors) fail("it names " + std::to_string(factors.size()) + " factors");
+      if (factors.empty() || factors.size() > kMaxFactors)
+        fail("it names " + std::to_string(factors.size()) + " factors");
       info_.grid = FactorGrid(std::move(factors));
     } catch (const nlohmann::json::exception& e) {
       fail(std::string("its description is damaged: ") + e.what());
@@ -176,7 +178,8 @@ class OwnImageFile final : public ImageFile {
     }
     info_.layout.channelAxis = images.dims.size() == 4;
     for (std::size_t axis = 1; axis < images.dims.size(); ++axis) {
-      if (images.dims[axis] < 1 || images.dims[axis] > kMaxSide) fail("its images have an axis of " + std::to_string(images.dims[axis]));
+      if (images.dims[axis] < 1 || images.dims[axis] > kMaxSide)
+        fail("its images have an axis of " + std::to_string(images.dims[axis]));
     }
     rows_ = images.dims[0];
     info_.shape = {static_cast<std::uint32_t>(images.dims[1]), static_cast<std::uint32_t>(images.dims[2]),
@@ -243,7 +246,8 @@ class OwnImageFile final : public ImageFile {
       file_.readRawChunk(info_.layout.imagesKey, chunkStart, cache.stream);
     }
     cache.bytes.resize(rowsPerChunk_ * info_.shape.bytes());
-    if (!cache.decompressor.decompress(cache.stream.data(), cache.stream.size(), cache.bytes.data(), cache.bytes.size())) {
+    if (!cache.decompressor.decompress(cache.stream.data(), cache.stream.size(), cache.bytes.data(),
+                                       cache.bytes.size())) {
       fail("the chunk of rows from " + std::to_string(chunkStart) + " is damaged", "fetch or regenerate the file");
     }
     cache.owner = id_;

@@ -114,8 +114,8 @@ std::string fingerprint(const Source& root) {
 
 SourcePtr reduced(SourcePtr base, std::uint32_t size) {
   const ImageShape& shape = base->info().shape;
-  const bool fits = size >= 1 && size <= shape.height && shape.height % size == 0 &&
-                    shape.width % (shape.height / size) == 0;
+  const bool fits =
+      size >= 1 && size <= shape.height && shape.height % size == 0 && shape.width % (shape.height / size) == 0;
   if (!fits) {
     throw Error(ErrorKind::Usage, "size=" + std::to_string(size) + " does not divide images of " + toString(shape),
                 "give a divisor of " + std::to_string(shape.height));

@@ -20,21 +20,23 @@ struct StorageLayout {
   bool channelAxis = true;
 
   bool operator==(const StorageLayout& o) const {
-    return imagesKey == o.imagesKey && labelsKey == o.labelsKey && classesKey == o.classesKey && channelAxis == o.channelAxis;
+    return imagesKey == o.imagesKey && labelsKey == o.labelsKey && classesKey == o.classesKey &&
+           channelAxis == o.channelAxis;
   }
 };
 
 // What a source is, as manifests, files and psi.h5 record it.
 struct SourceInfo {
-  std::string dataset;              // the unmodified dataset at full size, canonically spelled: "xysquares:spacing=3"
+  std::string dataset;               // the unmodified dataset at full size, canonically spelled: "xysquares:spacing=3"
   std::string variant = "original";  // "modified", "noise", ...
   std::map<std::string, std::string> settings;  // of the variant: {"eps": "0.1", "seed": "7"}
-  std::uint32_t reduction = 1;      // images are averaged down over reduction x reduction pixels before any variant
+  std::uint32_t reduction = 1;  // images are averaged down over reduction x reduction pixels before any variant
   FactorGrid grid;
   ImageShape shape;  // after reduction
   StorageLayout layout;
 
-  // The expression that opens this source again where it is made from a name: "xysquares:spacing=3,size=32+noise:eps=0.1,seed=7".
+  // The expression that opens this source again where it is made from a name:
+  // "xysquares:spacing=3,size=32+noise:eps=0.1,seed=7".
   std::string expression() const;
 };
 

@@ -28,7 +28,8 @@ class Progress {
  public:
   virtual ~Progress() = default;
   // `total` in `unit`s ("images", "steps"); `done` units were finished before (a resumed run).
-  virtual void begin(const std::string& label, std::uint64_t total, const std::string& unit, std::uint64_t done = 0) = 0;
+  virtual void begin(const std::string& label, std::uint64_t total, const std::string& unit,
+                     std::uint64_t done = 0) = 0;
   virtual void advance(std::uint64_t units) = 0;
   // A short live text beside the bar, such as "loss 41.2"; replaces the last one.
   virtual void status(const std::string& text) = 0;

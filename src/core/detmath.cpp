@@ -79,7 +79,9 @@ long long roundHalfEven(double x) {
   return base + (base & 1);
 }
 
-double sqrtDet(double x) { return std::sqrt(x); }
+double sqrtDet(double x) {
+  return std::sqrt(x);
+}
 
 double sinDet(double x) {
   int quadrant = 0;

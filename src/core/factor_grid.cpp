@@ -13,7 +13,9 @@ constexpr std::uint64_t kMaxSize = std::uint64_t{1} << 40;
 
 }  // namespace
 
-std::string toString(FactorKind kind) { return kKindNames[static_cast<std::size_t>(kind)]; }
+std::string toString(FactorKind kind) {
+  return kKindNames[static_cast<std::size_t>(kind)];
+}
 
 FactorKind factorKindFromString(const std::string& name) {
   for (std::size_t i = 0; i < kKindNames.size(); ++i) {
@@ -27,7 +29,8 @@ FactorGrid::FactorGrid(std::vector<Factor> factors) : factors_(std::move(factors
   for (const Factor& factor : factors_) {
     if (factor.values.empty()) throw Error(ErrorKind::Usage, "factor '" + factor.name + "' has no levels");
     if (!names.insert(factor.name).second) throw Error(ErrorKind::Usage, "two factors are named '" + factor.name + "'");
-    if (factor.size() > kMaxSize / size_) throw Error(ErrorKind::Usage, "the factor grid has more than 2^40 combinations");
+    if (factor.size() > kMaxSize / size_)
+      throw Error(ErrorKind::Usage, "the factor grid has more than 2^40 combinations");
     size_ *= factor.size();
   }
 }

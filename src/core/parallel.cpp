@@ -5,13 +5,16 @@
 
 namespace offaxis {
 
-int hardwareThreads() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+int hardwareThreads() {
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
 
 void parallelFor(const Context& context, std::uint64_t count, std::uint64_t grain,
                  const std::function<void(std::uint64_t, std::uint64_t, int)>& body) {
   grain = std::max<std::uint64_t>(grain, 1);
   const std::uint64_t blocks = (count + grain - 1) / grain;
-  const int threads = static_cast<int>(std::min<std::uint64_t>(std::max(context.threads, 1), std::max<std::uint64_t>(blocks, 1)));
+  const int threads =
+      static_cast<int>(std::min<std::uint64_t>(std::max(context.threads, 1), std::max<std::uint64_t>(blocks, 1)));
   std::atomic<std::uint64_t> next{0};
   std::atomic<bool> stop{false};
   std::mutex mutex;

@@ -73,9 +73,9 @@ PhiloxBlock philox4x32(PhiloxBlock c, PhiloxKey key) {
 
 Philox::Philox(std::uint64_t seed, std::uint64_t stream) {
   // The 64-bit key must depend on 64 bits of seed and 64 of stream: one block under the seed's key mixes them.
-  const PhiloxBlock mixed =
-      philox4x32({static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32), 0x6f666661u, 0x78697321u},
-                 {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
+  const PhiloxBlock mixed = philox4x32(
+      {static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32), 0x6f666661u, 0x78697321u},
+      {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
   key_ = {mixed[0], mixed[1]};
 }
 
@@ -87,7 +87,8 @@ PhiloxBlock Philox::block(std::uint64_t index, std::uint64_t lane) const {
 
 void Philox::fill(std::uint64_t index, std::uint64_t firstLane, std::uint32_t* words, std::size_t count) const {
   std::uint64_t lane = firstLane;
-  for (; count >= 4 * kWide; count -= 4 * kWide, words += 4 * kWide, lane += kWide) wideBlocks(index, lane, key_, words);
+  for (; count >= 4 * kWide; count -= 4 * kWide, words += 4 * kWide, lane += kWide)
+    wideBlocks(index, lane, key_, words);
   if (count > 0) {
     std::uint32_t rest[4 * kWide];
     wideBlocks(index, lane, key_, rest);

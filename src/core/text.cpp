@@ -30,7 +30,8 @@ std::uint64_t digitsValue(std::string_view digits) {
 
 }  // namespace
 
-std::uint64_t parseUnsigned(std::string_view text, const std::string& name, std::uint64_t lowest, std::uint64_t highest) {
+std::uint64_t parseUnsigned(std::string_view text, const std::string& name, std::uint64_t lowest,
+                            std::uint64_t highest) {
   std::uint64_t value = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (code != std::errc() || end != text.data() + text.size() || value < lowest || value > highest) {
@@ -77,7 +78,8 @@ Budget Budget::parse(std::string_view text, const std::string& name) {
   if (const std::size_t slash = text.find('/'); slash != std::string_view::npos) {
     const std::string_view over = text.substr(0, slash);
     const std::string_view under = text.substr(slash + 1);
-    if (!allDigits(over) || !allDigits(under) || over.size() > 9 || under.size() > 9) badBudget(name, text, "not a number");
+    if (!allDigits(over) || !allDigits(under) || over.size() > 9 || under.size() > 9)
+      badBudget(name, text, "not a number");
     numerator = digitsValue(over);
     denominator = digitsValue(under);
   } else {

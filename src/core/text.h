@@ -8,7 +8,8 @@
 namespace offaxis {
 
 // `name` is what the value is called in the error: "--seed", "spacing". Throws Error(Usage).
-std::uint64_t parseUnsigned(std::string_view text, const std::string& name, std::uint64_t lowest, std::uint64_t highest);
+std::uint64_t parseUnsigned(std::string_view text, const std::string& name, std::uint64_t lowest,
+                            std::uint64_t highest);
 double parseReal(std::string_view text, const std::string& name, double lowest, double highest);
 
 // Shortest decimal text that reads back as the same double; "nan", "inf", "-inf" otherwise.

@@ -57,14 +57,17 @@ SourcePtr openBase(const std::string& text, const OpenOptions& options) {
   if (size == 0) return file;
   if (file->info().variant != "original") {
     // Averaging would weaken the variant, independent noise most of all: the comparison would be unfair.
-    throw Error(ErrorKind::Usage, path + " is a variant (" + file->info().variant + ") and cannot be averaged down to " + std::to_string(size),
-                "name the variant instead: " + file->info().dataset + "+" + file->info().variant + ":...");
+    throw Error(
+        ErrorKind::Usage,
+        path + " is a variant (" + file->info().variant + ") and cannot be averaged down to " + std::to_string(size),
+        "name the variant instead: " + file->info().dataset + "+" + file->info().variant + ":...");
   }
   return reduced(std::move(file), static_cast<std::uint32_t>(size));
 }
 
 // The position of the '+' that begins a variant, or npos. File names on either side may hold a '+' too, so the first
-// one that a variant's name follows counts; where none does, the last one, whose name is then reported as unknown.
+// one that a variant's name follows counts; where none does but a dataset stands before the last one, what follows
+// that is reported as an unknown variant.
 std::size_t variantStart(const std::string& text) {
   if (exists(text)) return std::string::npos;
   const std::vector<std::string> known = names(variantKinds());
@@ -72,7 +75,9 @@ std::size_t variantStart(const std::string& text) {
     const std::string name = text.substr(plus + 1, text.find_first_of(":+", plus + 1) - plus - 1);
     if (std::find(known.begin(), known.end(), name) != known.end()) return plus;
   }
-  return text.rfind('+');
+  const std::size_t last = text.rfind('+');
+  const std::string before = text.substr(0, last);
+  return exists(before) || findDatasetFamily(before.substr(0, before.find(':'))) ? last : std::string::npos;
 }
 
 }  // namespace

@@ -67,7 +67,8 @@ void requireFit(const PsiNetwork& network, const Source& parent, const std::stri
   }
   const std::string found = fingerprint(above ? *rootOf(above) : parent);
   if (network.fingerprint != found) {
-    refuse("the images differ (fingerprint " + network.fingerprint.substr(0, 12) + ", here " + found.substr(0, 12) + ")");
+    refuse("the images differ (fingerprint " + network.fingerprint.substr(0, 12) + ", here " + found.substr(0, 12) +
+           ")");
   }
 }
 

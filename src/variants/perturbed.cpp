@@ -18,10 +18,12 @@ void addClipped(std::uint8_t* image, const std::int16_t* delta, std::size_t coun
 
 }  // namespace
 
-PerturbedSource::PerturbedSource(SourcePtr parent, const std::string& variant, std::map<std::string, std::string> settings)
+PerturbedSource::PerturbedSource(SourcePtr parent, const std::string& variant,
+                                 std::map<std::string, std::string> settings)
     : parent_(std::move(parent)), info_(parent_->info()) {
   if (info_.variant != "original") {
-    throw Error(ErrorKind::Usage, "cannot apply " + variant + " to " + info_.expression() + ", which is a variant already",
+    throw Error(ErrorKind::Usage,
+                "cannot apply " + variant + " to " + info_.expression() + ", which is a variant already",
                 "apply it to the original dataset");
   }
   info_.variant = variant;

@@ -1,0 +1,87 @@
+#include "core/parallel.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+namespace offaxis {
+namespace {
+
+Context with(int threads) {
+  Context context;
+  context.threads = threads;
+  return context;
+}
+
+TEST(ParallelFor, VisitsEveryIndexOnce) {
+  for (const int threads : {1, 2, 7}) {
+    for (const std::uint64_t count : {0u, 1u, 5u, 1000u}) {
+      std::vector<std::atomic<int>> visits(count);
+      parallelFor(with(threads), count, 3, [&](std::uint64_t begin, std::uint64_t end, int worker) {
+        EXPECT_LT(worker, threads);
+        EXPECT_LE(end - begin, 3u);
+        for (std::uint64_t i = begin; i < end; ++i) ++visits[i];
+      });
+      for (const auto& visit : visits) EXPECT_EQ(visit.load(), 1);
+    }
+  }
+}
+
+TEST(ParallelFor, RethrowsTheFirstFailure) {
+  EXPECT_THROW(parallelFor(with(4), 100, 1,
+                           [](std::uint64_t begin, std::uint64_t, int) {
+                             if (begin == 17) throw Error(ErrorKind::Failed, "seventeen");
+                           }),
+               Error);
+}
+
+TEST(OrderedPipeline, ConsumesInOrderWhateverTheThreads) {
+  for (const int threads : {1, 3, 8}) {
+    std::vector<std::uint64_t> got;
+    orderedPipeline<std::uint64_t>(
+        with(threads), 500, 4, [](std::uint64_t i, int) { return i * i; },
+        [&](std::uint64_t i, std::uint64_t&& square) {
+          EXPECT_EQ(square, i * i);
+          got.push_back(i);
+        });
+    std::vector<std::uint64_t> want(500);
+    std::iota(want.begin(), want.end(), 0);
+    EXPECT_EQ(got, want);
+  }
+}
+
+TEST(OrderedPipeline, FailuresOnEitherSideStopIt) {
+  auto produce = [](std::uint64_t i, int) {
+    if (i == 40) throw Error(ErrorKind::Failed, "produce");
+    return i;
+  };
+  EXPECT_THROW(orderedPipeline<std::uint64_t>(with(3), 100, 4, produce, [](std::uint64_t, std::uint64_t&&) {}), Error);
+  std::uint64_t consumed = 0;
+  EXPECT_THROW(orderedPipeline<std::uint64_t>(
+                   with(3), 100, 4, [](std::uint64_t i, int) { return i; },
+                   [&](std::uint64_t i, std::uint64_t&&) {
+                     if (i == 30) throw Error(ErrorKind::CannotWrite, "consume");
+                     ++consumed;
+                   }),
+               Error);
+  EXPECT_EQ(consumed, 30u);
+}
+
+TEST(OrderedPipeline, StopsWhenCancelled) {
+  CancelToken cancel;
+  Context context = with(2);
+  context.cancel = &cancel;
+  try {
+    orderedPipeline<std::uint64_t>(
+        context, 1000000, 4, [](std::uint64_t i, int) { return i; },
+        [&](std::uint64_t i, std::uint64_t&&) {
+          if (i == 10) cancel.request();
+        });
+    FAIL() << "not cancelled";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::Interrupted);
+  }
+}
+
+}  // namespace
+}  // namespace offaxis

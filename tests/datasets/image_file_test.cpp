@@ -1,0 +1,182 @@
+#include "datasets/image_file.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "core/philox.h"
+#include "datasets/content.h"
+#include "support/expect_error.h"
+#include "support/temp_directory.h"
+#include "support/toy_source.h"
+
+namespace offaxis {
+namespace {
+
+using testing::allImages;
+using testing::expectError;
+using testing::TempDirectory;
+using testing::ToySource;
+
+std::string bytesOf(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+void writeBytes(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+Context threads(int count) {
+  Context context;
+  context.threads = count;
+  return context;
+}
+
+// 32x32x3 and 600 images: several chunks, a padded last one, several blocks.
+ToySource larger() {
+  return ToySource({32, 32, 3}, {10, 12, 5});
+}
+
+TEST(ImageFile, ReadsBackWhatWasWritten) {
+  const TempDirectory directory;
+  const ToySource source = larger();
+  const WriteReport report = writeImageFile(source, directory / "x.h5", {}, threads(3));
+  EXPECT_EQ(report.images, 600u);
+  EXPECT_EQ(report.root, contentRoot(source, threads(1)));
+  EXPECT_EQ(report.fileBytes, std::filesystem::file_size(directory / "x.h5"));
+  const auto file = openImageFile(directory / "x.h5");
+  EXPECT_EQ(file->info().expression(), "toy");
+  EXPECT_EQ(file->info().grid, source.info().grid);
+  EXPECT_EQ(file->info().layout, source.info().layout);
+  EXPECT_EQ(file->recordedRoot(), toHex(report.root));
+  EXPECT_EQ(allImages(*file), allImages(source));
+  EXPECT_EQ(contentRoot(*file, threads(4)), report.root);
+  std::vector<std::uint8_t> one(source.info().shape.bytes()), want(one.size());
+  for (const std::uint64_t row : {599u, 0u, 31u, 32u, 598u}) {
+    file->read(row, one.data());
+    source.read(row, want.data());
+    EXPECT_EQ(one, want) << row;
+  }
+}
+
+TEST(ImageFile, SameBytesForAnyThreadsAndTwice) {
+  const TempDirectory directory;
+  const ToySource source = larger();
+  writeImageFile(source, directory / "a.h5", {}, threads(1));
+  writeImageFile(source, directory / "b.h5", {}, threads(7));
+  EXPECT_EQ(bytesOf(directory / "a.h5"), bytesOf(directory / "b.h5"));
+  writeImageFile(source, directory / "c.h5", {Overwrite::Refuse, 6}, threads(2));
+  EXPECT_NE(bytesOf(directory / "a.h5"), bytesOf(directory / "c.h5"));
+  EXPECT_EQ(openImageFile(directory / "c.h5")->recordedRoot(), openImageFile(directory / "a.h5")->recordedRoot());
+}
+
+TEST(ImageFile, KeepsTheOriginalsLayout) {
+  const TempDirectory directory;
+  ToySource source({8, 8, 1});
+  source.info_.layout = {"imgs", "latents/values", "latents/classes", false};
+  writeImageFile(source, directory / "x.h5", {}, threads(2));
+  const auto file = openImageFile(directory / "x.h5");
+  EXPECT_EQ(file->info().layout, source.info().layout);
+  EXPECT_EQ(file->info().shape, (ImageShape{8, 8, 1}));
+  EXPECT_EQ(allImages(*file), allImages(source));
+}
+
+TEST(ImageFile, SubsetsKeepTheirPlaces) {
+  const TempDirectory directory;
+  const auto base = std::make_shared<ToySource>();
+  writeImageFile(*subset(base, {9, 2, 20}), directory / "x.h5", {}, threads(1));
+  const auto file = openImageFile(directory / "x.h5");
+  EXPECT_EQ(file->size(), 3u);
+  EXPECT_EQ(file->gridIndex(0), 9u);
+  EXPECT_EQ(file->gridIndex(2), 20u);
+}
+
+TEST(ImageFile, NeverReplacesUnasked) {
+  const TempDirectory directory;
+  const ToySource source;
+  writeImageFile(source, directory / "x.h5", {}, threads(1));
+  const std::string before = bytesOf(directory / "x.h5");
+  expectError(ErrorKind::CannotWrite, "exists", [&] { writeImageFile(source, directory / "x.h5", {}, threads(1)); });
+  EXPECT_EQ(bytesOf(directory / "x.h5"), before);
+  writeImageFile(source, directory / "x.h5", {Overwrite::Replace, 1}, threads(1));
+  EXPECT_EQ(bytesOf(directory / "x.h5"), before);
+}
+
+TEST(ImageFile, ACancelledOrFailedWriteLeavesNothing) {
+  const TempDirectory directory;
+  CancelToken cancel;
+  cancel.request();
+  Context context = threads(2);
+  context.cancel = &cancel;
+  expectError(ErrorKind::Interrupted, "interrupted",
+              [&] { writeImageFile(larger(), directory / "x.h5", {}, context); });
+  class Failing final : public ToySource {
+   public:
+    void read(std::uint64_t row, std::uint8_t* image) const override {
+      if (row == 20) throw Error(ErrorKind::BadFile, "row 20 is damaged");
+      ToySource::read(row, image);
+    }
+  };
+  expectError(ErrorKind::BadFile, "row 20", [&] { writeImageFile(Failing(), directory / "y.h5", {}, threads(2)); });
+  EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
+}
+
+// A source whose labels lie: its grid holds other values than the one that reads are checked against.
+TEST(ImageFile, FindsReorderedLabels) {
+  const TempDirectory directory;
+  class Swapped final : public ToySource {
+   public:
+    std::uint64_t gridIndex(std::uint64_t row) const override { return row == 6 ? 7 : row == 7 ? 6 : row; }
+  };
+  writeImageFile(Swapped(), directory / "x.h5", {}, threads(1));
+  expectError(ErrorKind::BadFile, "row 6", [&] { openImageFile(directory / "x.h5"); });
+  EXPECT_EQ(openImageFile(directory / "x.h5", LabelCheck::Report)->firstBadLabel(), 6u);
+}
+
+TEST(ImageFile, TruncatedFilesAreRefused) {
+  const TempDirectory directory;
+  const ToySource source;
+  writeImageFile(source, directory / "x.h5", {}, threads(1));
+  const std::string whole = bytesOf(directory / "x.h5");
+  const Philox philox(1, "truncate");
+  for (std::uint64_t i = 0; i < 60; ++i) {
+    writeBytes(directory / "cut.h5", whole.substr(0, philox.below(whole.size(), i)));
+    expectError(ErrorKind::BadFile, "cut.h5", [&] { allImages(*openImageFile(directory / "cut.h5")); });
+  }
+}
+
+// A flipped byte may change a pixel or nothing that matters; it must never crash, hang or raise anything but BadFile.
+TEST(ImageFile, DamagedBytesNeverDoWorseThanBadFile) {
+  const TempDirectory directory;
+  const ToySource source;
+  writeImageFile(source, directory / "x.h5", {}, threads(1));
+  const std::string whole = bytesOf(directory / "x.h5");
+  const Philox philox(2, "flip");
+  int refused = 0;
+  for (std::uint64_t i = 0; i < 400; ++i) {
+    std::string damaged = whole;
+    damaged[philox.below(whole.size(), i)] ^= static_cast<char>(1 + philox.below(255, i, 1));
+    writeBytes(directory / "bad.h5", damaged);
+    try {
+      allImages(*openImageFile(directory / "bad.h5"));
+    } catch (const Error& error) {
+      EXPECT_EQ(static_cast<int>(error.kind()), static_cast<int>(ErrorKind::BadFile)) << error.what();
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 50);
+}
+
+TEST(ImageFile, ForeignFilesAreRefused) {
+  const TempDirectory directory;
+  expectError(ErrorKind::BadFile, "missing.h5", [&] { openImageFile(directory / "missing.h5"); });
+  expectError(ErrorKind::BadFile, directory.path(), [&] { openImageFile(directory.path()); });
+  writeBytes(directory / "text.h5", "this is no HDF5 file");
+  expectError(ErrorKind::BadFile, "text.h5", [&] { openImageFile(directory / "text.h5"); });
+}
+
+}  // namespace
+}  // namespace offaxis

@@ -1,0 +1,58 @@
+#include "variants/expression.h"
+
+#include <gtest/gtest.h>
+
+#include "datasets/image_file.h"
+#include "support/expect_error.h"
+#include "support/temp_directory.h"
+#include "support/toy_source.h"
+
+namespace offaxis {
+namespace {
+
+using testing::expectError;
+using testing::TempDirectory;
+
+TEST(Expression, RoundTrips) {
+  for (const char* text :
+       {"xysquares:spacing=3", "xysquares:spacing=3,size=32", "xysquares:spacing=1+noise:eps=0.1,seed=7",
+        "xysquares:spacing=1,size=16+noise:eps=25/255,seed=0"}) {
+    EXPECT_EQ(openSource(text)->info().expression(), text);
+  }
+  EXPECT_EQ(openSource("xysquares")->info().expression(), "xysquares:spacing=8");
+  EXPECT_EQ(openSource("xysquares:size=64")->info().expression(), "xysquares:spacing=8");
+}
+
+TEST(Expression, SizeComesBeforeTheVariant) {
+  const SourcePtr source = openSource("xysquares+noise:eps=0.1", {32});
+  EXPECT_EQ(source->info().expression(), "xysquares:spacing=8,size=32+noise:eps=0.1,seed=0");
+  EXPECT_EQ(openSource("xysquares:size=16", {32})->info().shape.height, 16u);
+}
+
+TEST(Expression, FilesWithOddNames) {
+  const TempDirectory directory;
+  const std::string path = directory / "a+b:c.h5";
+  writeImageFile(testing::ToySource(), path, {}, Context());
+  EXPECT_EQ(openSource(path)->size(), 24u);
+  EXPECT_EQ(openSource(path + ":size=2")->info().shape.height, 2u);
+  EXPECT_EQ(openSource(path + "+noise:eps=0.5")->info().variant, "noise");
+  writeImageFile(*openSource(path + "+noise:eps=0.5"), directory / "n.h5", {}, Context());
+  expectError(ErrorKind::Usage, "averaged", [&] { openSource(directory / "n.h5", {2}); });
+}
+
+TEST(Expression, ErrorsNameWhatIsKnown) {
+  expectError(ErrorKind::Usage, "xysquares", [] { openSource("squares"); });
+  expectError(ErrorKind::Usage, "no setting 'space'", [] { openSource("xysquares:space=3"); });
+  expectError(ErrorKind::Usage, "1 to 8", [] { openSource("xysquares:spacing=0"); });
+  expectError(ErrorKind::Usage, "1 to 8", [] { openSource("xysquares:spacing=3.5"); });
+  expectError(ErrorKind::Usage, "1 to 8", [] { openSource("xysquares:spacing=-1"); });
+  expectError(ErrorKind::Usage, "modified, noise", [] { openSource("xysquares+blur:eps=0.1"); });
+  expectError(ErrorKind::Usage, "needs eps", [] { openSource("xysquares+noise"); });
+  expectError(ErrorKind::Usage, "needs psi", [] { openSource("xysquares+modified"); });
+  expectError(ErrorKind::Usage, "(0, 1]", [] { openSource("xysquares+noise:eps=1.5"); });
+  expectError(ErrorKind::Usage, "no setting 'amount'", [] { openSource("xysquares+noise:eps=1,amount=2"); });
+  expectError(ErrorKind::BadFile, "nowhere.h5", [] { openSource("xysquares+modified:psi=nowhere.h5"); });
+}
+
+}  // namespace
+}  // namespace offaxis
