@@ -12,6 +12,7 @@
 #include "datasets/content.h"
 #include "storage/deflate.h"
 #include "storage/h5.h"
+#include "storage/image_compressor.h"
 
 namespace offaxis {
 namespace {
@@ -292,8 +293,8 @@ WriteReport writeImageFile(const Source& source, const std::string& path, const 
   constexpr std::uint64_t kChunksPerBlock = 8;
   const std::uint64_t rowsPerBlock = rowsPerChunk * kChunksPerBlock;
   const std::uint64_t blocks = (rows + rowsPerBlock - 1) / rowsPerBlock;
-  std::vector<std::unique_ptr<Compressor>> compressors(static_cast<std::size_t>(std::max(context.threads, 1)));
-  for (auto& compressor : compressors) compressor = std::make_unique<Compressor>(settings.deflateLevel);
+  std::vector<std::unique_ptr<ImageCompressor>> compressors(static_cast<std::size_t>(std::max(context.threads, 1)));
+  for (auto& compressor : compressors) compressor = std::make_unique<ImageCompressor>(settings.deflateLevel, info.shape);
 
   RootHasher root(info.grid, rows);
   context.begin("writing " + path, rows, "images");

@@ -17,8 +17,12 @@ constexpr std::uint64_t kMaxElements = std::uint64_t{1} << 48;    // no dataset 
 constexpr std::uint64_t kMaxChunkBytes = std::uint64_t{1} << 28;  // HDF5 allocates whole chunks, whatever a file says
 constexpr std::uint64_t kMaxStringBytes = std::uint64_t{1} << 20;
 
-// The library prints its error stack unless told otherwise, and its thread-safe build asks each thread anew.
+// The library prints its error stack unless told otherwise, and its thread-safe build asks each thread anew. Its
+// clean-up at exit crashes (1.10) where a file could not be completed on a full disk; all that it would do is close
+// handles.
 void quiet() {
+  static const bool noCleanUp = H5dont_atexit() >= 0;
+  static_cast<void>(noCleanUp);
   static thread_local bool done = false;
   if (!done) H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   done = true;
@@ -143,10 +147,12 @@ Handle simpleSpace(const std::vector<std::uint64_t>& dims) {
   return Handle(H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr));
 }
 
-// Staged names are private and readers take no write lock, so file locks would only break network file systems.
+// Staged names are private and readers take no write lock, so file locks would only break network file systems. The
+// 1.10 format carries checksums over all of its structure, so that damage is found instead of followed.
 Handle fileAccess() {
   Handle access(H5Pcreate(H5P_FILE_ACCESS));
   H5Pset_file_locking(access.get(), 0, 1);
+  H5Pset_libver_bounds(access.get(), H5F_LIBVER_V110, H5F_LIBVER_V110);
   return access;
 }
 
@@ -205,8 +211,11 @@ Writer::Writer(const std::string& path) : path_(path) {
   if (!file_.valid()) fail("it cannot be created");
 }
 
-void Writer::fail(const std::string& what) const {
+void Writer::fail(const std::string& what) {
   const int code = errno;  // as good a reason as the library gives, where the system refused something
+  // After a failed write the library cannot close the file either (1.10 crashes when asked again): let go of it.
+  for (Chunked& chunked : chunked_) chunked.dataset.release();
+  file_.release();
   throw Error(ErrorKind::CannotWrite, "cannot write '" + path_ + "': " + what +
                                           (code != 0 ? std::string(" (") + std::strerror(code) + ")" : ""));
 }

@@ -30,6 +30,8 @@ class Handle {
   bool valid() const { return id_ >= 0; }
   // Closes; false where the library reports failure (a full disk shows here at the latest).
   bool reset();
+  // Gives up ownership without closing.
+  hid_t release() { return std::exchange(id_, -1); }
 
  private:
   hid_t id_ = -1;
@@ -72,7 +74,7 @@ class Writer {
 
   Handle createDataset(const std::string& name, Type type, const std::vector<std::uint64_t>& dims, hid_t creation);
   void writeAttribute(const std::string& name, hid_t type, const void* data);
-  [[noreturn]] void fail(const std::string& what) const;
+  [[noreturn]] void fail(const std::string& what);
 
   std::string path_;
   Handle file_;

@@ -1,0 +1,170 @@
+#include "storage/image_compressor.h"
+
+#include <libdeflate.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace offaxis {
+namespace {
+
+constexpr std::size_t kMinMatch = 3;
+constexpr std::size_t kMaxMatch = 258;
+constexpr std::size_t kMaxDistance = 32768;
+constexpr unsigned kEndOfBlock = 256;
+
+struct Code {
+  std::uint32_t bits = 0;  // in the order in which they are written, the first lowest
+  unsigned count = 0;
+};
+
+std::uint32_t reversed(std::uint32_t code, unsigned count) {
+  std::uint32_t result = 0;
+  for (unsigned i = 0; i < count; ++i) result |= (code >> i & 1u) << (count - 1 - i);
+  return result;
+}
+
+// RFC 1951, 3.2.6: the fixed codes of literals and lengths; Huffman codes are written highest bit first.
+Code fixedCode(unsigned symbol) {
+  if (symbol < 144) return {reversed(0x30 + symbol, 8), 8};
+  if (symbol < 256) return {reversed(0x190 + symbol - 144, 9), 9};
+  if (symbol < 280) return {reversed(symbol - 256, 7), 7};
+  return {reversed(0xc0 + symbol - 280, 8), 8};
+}
+
+// 3.2.5: symbols 257 .. 285 cover lengths 3 .. 258 in groups that double every four.
+Code lengthCode(std::size_t length) {
+  if (length == kMaxMatch) return fixedCode(285);
+  unsigned symbol = 257, extra = 0;
+  std::size_t base = kMinMatch;
+  while (length >= base + (std::size_t{1} << extra)) {
+    base += std::size_t{1} << extra;
+    ++symbol;
+    if (symbol >= 265 && (symbol - 265) % 4 == 0) ++extra;
+  }
+  const Code code = fixedCode(symbol);
+  return {code.bits | static_cast<std::uint32_t>(length - base) << code.count, code.count + extra};
+}
+
+struct Tables {
+  std::array<Code, 257> literals;  // and the end of block
+  std::array<Code, kMaxMatch + 1> lengths;
+
+  Tables() {
+    for (unsigned symbol = 0; symbol <= kEndOfBlock; ++symbol) literals[symbol] = fixedCode(symbol);
+    for (std::size_t length = kMinMatch; length <= kMaxMatch; ++length) lengths[length] = lengthCode(length);
+  }
+};
+
+const Tables& tables() {
+  static const Tables kTables;
+  return kTables;
+}
+
+class BitWriter {
+ public:
+  explicit BitWriter(std::vector<std::uint8_t>& out) : out_(out) {}
+
+  void put(std::uint32_t bits, unsigned count) {
+    pending_ |= std::uint64_t{bits} << used_;
+    used_ += count;
+    for (; used_ >= 8; used_ -= 8, pending_ >>= 8) out_.push_back(static_cast<std::uint8_t>(pending_));
+  }
+  void put(const Code& code) { put(code.bits, code.count); }
+  void align() {
+    if (used_ > 0) put(0, 8 - used_);
+  }
+
+ private:
+  std::vector<std::uint8_t>& out_;
+  std::uint64_t pending_ = 0;
+  unsigned used_ = 0;  // below 8 between calls
+};
+
+// How far the bytes at `a` and `b` agree, at most `most`.
+std::size_t agreement(const std::uint8_t* a, const std::uint8_t* b, std::size_t most) {
+  std::size_t length = 0;
+  for (; length + 8 <= most; length += 8) {
+    if (std::memcmp(a + length, b + length, 8) != 0) break;
+  }
+  while (length < most && a[length] == b[length]) ++length;
+  return length;
+}
+
+}  // namespace
+
+RunCoder::RunCoder(const std::vector<std::size_t>& distances) {
+  for (const std::size_t distance : distances) {
+    // 3.2.5: distance symbols 0 .. 29, five bits each, in groups that double every two.
+    unsigned symbol = 0, extra = 0;
+    std::size_t base = 1;
+    while (distance >= base + (std::size_t{1} << extra)) {
+      base += std::size_t{1} << extra;
+      ++symbol;
+      if (symbol >= 4 && symbol % 2 == 0) ++extra;
+    }
+    distances_.push_back({distance, reversed(symbol, 5) | static_cast<std::uint32_t>(distance - base) << 5, 5 + extra});
+  }
+}
+
+bool RunCoder::compress(const std::uint8_t* data, std::size_t bytes, std::size_t limit,
+                        std::vector<std::uint8_t>& out) const {
+  const Tables& codes = tables();
+  out.clear();
+  out.push_back(0x78);  // RFC 1950: deflate, 32 KiB window
+  out.push_back(0x01);  // check bits, no dictionary, fastest
+  BitWriter writer(out);
+  writer.put(1, 1);  // the final block
+  writer.put(1, 2);  // of fixed codes
+  for (std::size_t at = 0; at < bytes;) {
+    const std::size_t most = std::min(kMaxMatch, bytes - at);
+    std::size_t length = 0;
+    const Distance* best = nullptr;
+    for (const Distance& distance : distances_) {
+      if (distance.value > at) continue;
+      const std::size_t agreed = agreement(data + at, data + at - distance.value, most);
+      if (agreed <= length) continue;
+      length = agreed;
+      best = &distance;
+      if (length == most) break;
+    }
+    if (length >= kMinMatch) {
+      writer.put(codes.lengths[length]);
+      writer.put(best->bits, best->bitCount);
+      at += length;
+    } else {
+      writer.put(codes.literals[data[at]]);
+      ++at;
+    }
+    if (out.size() > limit) return false;
+  }
+  writer.put(codes.literals[kEndOfBlock]);
+  writer.align();
+  const std::uint32_t check = libdeflate_adler32(1, data, bytes);
+  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(check >> shift));
+  return out.size() <= limit;
+}
+
+namespace {
+
+std::vector<std::size_t> naturalDistances(const ImageShape& shape) {
+  std::vector<std::size_t> distances;
+  for (const std::size_t distance :
+       {std::size_t{shape.channels}, std::size_t{shape.width} * shape.channels, std::size_t{shape.bytes()}}) {
+    if (distance <= kMaxDistance) distances.push_back(distance);
+  }
+  return distances;
+}
+
+}  // namespace
+
+ImageCompressor::ImageCompressor(int level, const ImageShape& shape)
+    : tryRuns_(level == 1), runs_(naturalDistances(shape)), general_(level) {}
+
+void ImageCompressor::compress(const std::uint8_t* images, std::size_t bytes, std::vector<std::uint8_t>& out) {
+  if (tryRuns_ && runs_.compress(images, bytes, bytes / 8, out)) return;
+  general_.compress(images, bytes, out);
+}
+
+}  // namespace offaxis
