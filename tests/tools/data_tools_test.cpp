@@ -1,0 +1,201 @@
+// The verbs that need no learning, as a user meets them: exit codes, texts, files.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "tools/command.h"
+
+namespace offaxis {
+namespace {
+
+using nlohmann::json;
+using testing::contentsOf;
+using testing::Outcome;
+using testing::shell;
+using testing::TempDirectory;
+
+TEST(Tools, RenderWritesWhatInspectReads) {
+  const TempDirectory d;
+  const Outcome render = shell("offaxis render xysquares --spacing 2 --indices 0:50 -o " + (d / "x.h5"));
+  EXPECT_EQ(render.code, 0) << render.err;
+  EXPECT_EQ(render.err, "");
+  EXPECT_NE(render.out.find("50 images of 64x64x3"), std::string::npos) << render.out;
+  const Outcome inspect = shell("offaxis inspect --json " + (d / "x.h5") + " --png " + (d / "x.png"));
+  EXPECT_EQ(inspect.code, 0) << inspect.err;
+  const json said = json::parse(inspect.out);
+  EXPECT_EQ(said.at("schema_version"), 1);
+  EXPECT_EQ(said.at("status"), "ok");
+  EXPECT_EQ(said.at("name"), "xysquares:spacing=2");
+  EXPECT_EQ(said.at("images"), 50);
+  EXPECT_EQ(said.at("factors").size(), 6u);
+  EXPECT_EQ(said.at("factors")[1].at("name"), "y_R");
+  EXPECT_NE(render.out.find(said.at("content_root").get<std::string>()), std::string::npos);
+  EXPECT_EQ(contentsOf(d / "x.png").substr(1, 3), "PNG");
+}
+
+TEST(Tools, PlainPythonReadsTheFile) {
+  if (shell("/usr/bin/python3 -c 'import h5py'").code != 0) GTEST_SKIP() << "python3-h5py is not installed";
+  const TempDirectory d;
+  ASSERT_EQ(
+      shell("offaxis emit xysquares:spacing=1 --variant noise --eps 0.1 --seed 3 --indices 100:140 -o " + (d / "n.h5"))
+          .code,
+      0);
+  const Outcome python = shell(
+      "/usr/bin/python3 - <<'END'\n"
+      "import h5py\n"
+      "f = h5py.File('" +
+      (d / "n.h5") +
+      "', 'r')\n"
+      "x, y = f['images'], f['labels']\n"
+      "print(x.shape, x.dtype, y.shape, y.dtype, list(y[30]), x[5].max() > 0, sorted(f.keys()))\n"
+      "END");
+  EXPECT_EQ(python.out,
+            "(40, 64, 64, 3) uint8 (40, 6) float64 [0.0, 0.0, 0.0, 2.0, 0.0, 2.0] True ['images', 'labels']\n")
+      << python.err;
+}
+
+TEST(Tools, EmitByOptionOrExpressionIsTheSame) {
+  const TempDirectory d;
+  ASSERT_EQ(shell("offaxis emit xysquares --variant noise --eps 0.1 --seed 3 --indices 0:9 -o " + (d / "a.h5")).code,
+            0);
+  ASSERT_EQ(shell("offaxis emit xysquares+noise:eps=0.1,seed=3 --indices 0:9 --threads 1 -o " + (d / "b.h5")).code, 0);
+  EXPECT_EQ(contentsOf(d / "a.h5"), contentsOf(d / "b.h5"));
+}
+
+struct BadCall {
+  const char* line;
+  int code;
+  const char* says;
+};
+
+TEST(Tools, BadCallsSayWhatIsWrong) {
+  const TempDirectory d;
+  ASSERT_EQ(
+      shell("cd " + d.path() +
+            " && offaxis render xysquares --indices 0:2 -o x.h5 && head -c 3000 x.h5 > cut.h5 && echo hello > text.h5")
+          .code,
+      0);
+  const BadCall calls[] = {
+      {"offaxis", 2, "usage: offaxis VERB"},
+      {"offaxis rendre", 2, "unknown verb 'rendre'"},
+      {"offaxis render", 2, "DATASET is missing"},
+      {"offaxis render squares -o y.h5", 2, "known datasets: xysquares"},
+      {"offaxis render xysquares --spacing 0 -o y.h5", 2, "1 to 8"},
+      {"offaxis render xysquares --spacing 9 -o y.h5", 2, "1 to 8"},
+      {"offaxis render xysquares --spacing 3.5 -o y.h5", 2, "1 to 8"},
+      {"offaxis render xysquares --spacing -1 -o y.h5", 2, "1 to 8"},
+      {"offaxis render xysquares --space 1 -o y.h5", 2, "--space"},
+      {"offaxis render xysquares:spacing=1 --spacing 2 -o y.h5", 2, "--spacing does not go with"},
+      {"offaxis render xysquares", 2, "--output is missing"},
+      {"offaxis render xysquares -o y.h5 -o z.h5", 2, "output"},
+      {"offaxis render xysquares extra -o y.h5", 2, "too many arguments"},
+      {"offaxis render xysquares --indices 5:5 -o y.h5", 2, "--indices"},
+      {"offaxis render xysquares --indices 0:262145 -o y.h5", 2, "262144"},
+      {"offaxis render xysquares --threads 0 -o y.h5", 2, "--threads"},
+      {"offaxis render xysquares --threads -1 -o y.h5", 2, "--threads"},
+      {"offaxis render xysquares --deflate 13 -o y.h5", 2, "--deflate"},
+      {"offaxis render xysquares+noise:eps=0.1 -o y.h5", 2, "offaxis emit"},
+      {"offaxis render xysquares --indices 0:2 -o x.h5", 4, "--force"},
+      {"offaxis render xysquares --indices 0:2 -o no/such/y.h5", 4, "no/such"},
+      {"offaxis render xysquares --indices nowhere.txt -o y.h5", 3, "nowhere.txt"},
+      {"offaxis render xysquares --indices 0:2 -o .", 4, "cannot write"},
+      {"offaxis emit xysquares -o y.h5", 2, "--variant is missing"},
+      {"offaxis emit xysquares --variant blur -o y.h5", 2, "known variants: modified, noise"},
+      {"offaxis emit xysquares --variant noise -o y.h5", 2, "needs eps"},
+      {"offaxis emit xysquares --variant noise --eps 0 -o y.h5", 2, "(0, 1]"},
+      {"offaxis emit xysquares --variant noise --eps 1.01 -o y.h5", 2, "(0, 1]"},
+      {"offaxis emit xysquares --variant noise --eps 0.1 --seed -1 -o y.h5", 2, "seed"},
+      {"offaxis emit xysquares --variant modified --psi text.h5 -o y.h5", 3, "text.h5"},
+      {"offaxis emit xysquares --variant modified --psi x.h5 -o y.h5", 3, "x.h5"},
+      {"offaxis inspect cut.h5", 3, "cut.h5"},
+      {"offaxis inspect text.h5", 3, "text.h5"},
+      {"offaxis inspect .", 3, "."},
+      {"offaxis list everything", 2, "datasets, variants, models, metrics"},
+      {"offaxis list --config nowhere.ini", 3, "nowhere.ini"},
+  };
+  const auto before = std::distance(std::filesystem::directory_iterator(d.path()), {});
+  for (const BadCall& call : calls) {
+    const Outcome outcome = shell("cd " + d.path() + "; " + call.line);
+    EXPECT_EQ(outcome.code, call.code) << call.line << "\n" << outcome.err;
+    EXPECT_NE(outcome.err.find(call.says), std::string::npos) << call.line << "\n" << outcome.err;
+    EXPECT_EQ(outcome.out, "") << call.line;
+    const auto lines = std::count(outcome.err.begin(), outcome.err.end(), '\n');
+    EXPECT_LE(lines, std::string(call.line) == "offaxis" ? 30 : 3) << outcome.err;
+  }
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(d.path()), {}), before) << "something was left behind";
+}
+
+TEST(Tools, ErrorsAreJsonUnderJson) {
+  const Outcome outcome = shell("offaxis inspect nowhere.h5 --json");
+  EXPECT_EQ(outcome.code, 2);
+  const json said = json::parse(outcome.out);
+  EXPECT_EQ(said.at("status"), "error");
+  EXPECT_EQ(said.at("error").at("kind"), "usage");
+}
+
+TEST(Tools, ConfigRoundTrips) {
+  const TempDirectory d;
+  const std::string options = " xysquares:spacing=3 --indices 0:4 --deflate 6 --force --json -o ";
+  const Outcome dumped = shell("offaxis render" + options + (d / "a.h5") + " --dump-config | tee " + (d / "c.ini"));
+  EXPECT_EQ(dumped.code, 0) << dumped.err;
+  EXPECT_FALSE(std::filesystem::exists(d / "a.h5"));
+  EXPECT_EQ(shell("offaxis render --config " + (d / "c.ini") + " --dump-config").out, dumped.out);
+  const Outcome run = shell("offaxis render --config " + (d / "c.ini"));
+  EXPECT_EQ(json::parse(run.out).at("images"), 4) << run.err;
+  // The command line wins over the file; unknown and repeated keys are errors.
+  EXPECT_EQ(json::parse(shell("offaxis render --config " + (d / "c.ini") + " --indices 0:7").out).at("images"), 7);
+  EXPECT_EQ(shell("echo 'colour = red' >> " + (d / "c.ini") + "; offaxis render --config " + (d / "c.ini")).code, 2);
+}
+
+TEST(Tools, HelpNamesEveryOption) {
+  for (const char* verb : {"list", "render", "inspect", "emit", "verify", "publish", "check", "reproduce"}) {
+    const Outcome help = shell(std::string("offaxis ") + verb + " --help");
+    EXPECT_EQ(help.code, 0) << help.err;
+    EXPECT_NE(help.out.find("usage: offaxis " + std::string(verb)), std::string::npos);
+    EXPECT_NE(help.out.find("--dump-config"), std::string::npos);
+    EXPECT_EQ(help.out, shell(std::string("offaxis help ") + verb).out);
+    for (std::size_t at = 0; at < help.out.size();) {
+      const std::size_t end = help.out.find('\n', at);
+      EXPECT_LE(end - at, 120u) << help.out.substr(at, end - at);
+      at = end + 1;
+    }
+  }
+}
+
+TEST(Tools, InterruptedRenderLeavesNothing) {
+  const TempDirectory d;
+  const Outcome outcome =
+      shell("cd " + d.path() +
+            "; offaxis emit xysquares+noise:eps=0.1 -o x.h5 & pid=$!; sleep 0.7; kill -INT $pid; wait $pid");
+  EXPECT_EQ(outcome.code, 130) << outcome.err;
+  EXPECT_NE(outcome.err.find("interrupted"), std::string::npos);
+  EXPECT_TRUE(std::filesystem::is_empty(d.path()));
+}
+
+TEST(Tools, AKilledRenderLeavesNothingUnderTheName) {
+  const TempDirectory d;
+  shell("cd " + d.path() +
+        "; offaxis emit xysquares+noise:eps=0.1 -o x.h5 & pid=$!; sleep 0.5; kill -KILL $pid; wait $pid");
+  EXPECT_FALSE(std::filesystem::exists(d / "x.h5"));
+  // The next run of the same target tidies up after the dead one.
+  EXPECT_EQ(shell("offaxis render xysquares --indices 0:2 -o " + (d / "x.h5")).code, 0);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(d.path()), {}), 1);
+}
+
+// A file size limit stands in for a full disk: writes fail part of the way through.
+TEST(Tools, AFullDiskIsOneClearError) {
+  const TempDirectory d;
+  for (const char* blocks : {"1", "40", "900"}) {
+    const Outcome outcome = shell("cd " + d.path() + "; trap '' XFSZ; ulimit -f " + blocks +
+                                  "; offaxis emit xysquares+noise:eps=0.1 --indices 0:2000 -o x.h5");
+    EXPECT_EQ(outcome.code, 4) << outcome.err;
+    EXPECT_NE(outcome.err.find("x.h5"), std::string::npos) << outcome.err;
+    EXPECT_EQ(outcome.err.find("HDF5-DIAG"), std::string::npos) << outcome.err;
+    EXPECT_TRUE(std::filesystem::is_empty(d.path())) << blocks;
+  }
+}
+
+}  // namespace
+}  // namespace offaxis
