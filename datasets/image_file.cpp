@@ -88,6 +88,7 @@ void writeDescription(h5::Writer& file, const SourceInfo& info, const Digest& ro
   file.writeAttribute("images_key", info.layout.imagesKey);
   file.writeAttribute("labels_key", info.layout.labelsKey);
   file.writeAttribute("classes_key", info.layout.classesKey);
+  file.writeAttribute("binary", std::uint64_t{info.layout.binary});
   file.writeAttribute("content_root", toHex(root));
 }
 
@@ -120,8 +121,11 @@ class OwnImageFile final : public ImageFile {
   void readRange(std::uint64_t first, std::uint64_t count, std::uint8_t* images) const override {
     const std::uint64_t bytes = info_.shape.bytes();
     if (rowsPerChunk_ == 0) {
-      std::lock_guard<std::mutex> lock(hdf5Mutex());
-      file_.readRows(info_.layout.imagesKey, h5::Type::U8, first, count, images);
+      {
+        std::lock_guard<std::mutex> lock(hdf5Mutex());
+        file_.readRows(info_.layout.imagesKey, h5::Type::U8, first, count, images);
+      }
+      spread(images, count * bytes);
       return;
     }
     while (count > 0) {
@@ -149,6 +153,7 @@ class OwnImageFile final : public ImageFile {
     info_.layout.imagesKey = file_.stringAttribute("images_key");
     info_.layout.labelsKey = file_.stringAttribute("labels_key");
     info_.layout.classesKey = file_.stringAttribute("classes_key");
+    info_.layout.binary = file_.integerAttribute("binary") != 0;
     recordedRoot_ = file_.stringAttribute("content_root");
     try {
       info_.settings = Json::parse(file_.stringAttribute("settings")).get<std::map<std::string, std::string>>();
@@ -251,9 +256,19 @@ class OwnImageFile final : public ImageFile {
                                        cache.bytes.size())) {
       fail("the chunk of rows from " + std::to_string(chunkStart) + " is damaged", "fetch or regenerate the file");
     }
+    spread(cache.bytes.data(), cache.bytes.size());
     cache.owner = id_;
     cache.start = chunkStart;
     return cache.bytes.data();
+  }
+
+  // {0,1} as stored to {0,255} as read.
+  void spread(std::uint8_t* pixels, std::size_t count) const {
+    if (!info_.layout.binary) return;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (pixels[i] > 1) fail("it says that its pixels are 0 or 1, and one is " + std::to_string(pixels[i]));
+      pixels[i] = static_cast<std::uint8_t>(-pixels[i]);
+    }
   }
 
   h5::Reader file_;
@@ -294,7 +309,8 @@ WriteReport writeImageFile(const Source& source, const std::string& path, const 
   const std::uint64_t rowsPerBlock = rowsPerChunk * kChunksPerBlock;
   const std::uint64_t blocks = (rows + rowsPerBlock - 1) / rowsPerBlock;
   std::vector<std::unique_ptr<ImageCompressor>> compressors(static_cast<std::size_t>(std::max(context.threads, 1)));
-  for (auto& compressor : compressors) compressor = std::make_unique<ImageCompressor>(settings.deflateLevel, info.shape);
+  for (auto& compressor : compressors)
+    compressor = std::make_unique<ImageCompressor>(settings.deflateLevel, info.shape);
 
   RootHasher root(info.grid, rows);
   context.begin("writing " + path, rows, "images");
@@ -308,6 +324,9 @@ WriteReport writeImageFile(const Source& source, const std::string& path, const 
         source.readRange(first, count, images.data());
         Block block;
         block.digests = rowDigests(source, first, count, images.data());
+        if (info.layout.binary) {
+          for (std::uint8_t& pixel : images) pixel &= 1;
+        }
         block.streams.resize(chunks);
         for (std::uint64_t c = 0; c < chunks; ++c) {
           compressors[static_cast<std::size_t>(worker)]->compress(images.data() + c * rowsPerChunk * bytes,

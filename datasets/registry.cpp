@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/text.h"
+#include "datasets/dsprites/dsprites.h"
 #include "datasets/xysquares/xysquares.h"
 
 namespace offaxis {
@@ -54,13 +55,13 @@ void KeyValues::done() const {
 }
 
 const std::vector<DatasetFamily>& datasetFamilies() {
-  static const std::vector<DatasetFamily> kFamilies{xySquaresFamily()};
+  static const std::vector<DatasetFamily> kFamilies{dSpritesFamily(), xySquaresFamily()};
   return kFamilies;
 }
 
 const DatasetFamily* findDatasetFamily(const std::string& name) {
   for (const DatasetFamily& family : datasetFamilies()) {
-    if (family.name == name) return &family;
+    if (family.name == name || (!name.empty() && family.alias == name)) return &family;
   }
   return nullptr;
 }

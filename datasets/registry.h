@@ -33,6 +33,7 @@ class KeyValues {
 
 struct DatasetFamily {
   std::string name;
+  std::string alias;       // a second name, the one that a re-creation's files carry; may be empty
   std::string summary;     // one line
   std::string parameters;  // one line, "spacing=1..8 (8)"; empty where there are none
   std::function<SourcePtr(KeyValues&)> open;

@@ -17,6 +17,7 @@ class ReducedSource final : public Source {
     info_.shape.height /= factor;
     info_.shape.width /= factor;
     info_.reduction *= factor;
+    info_.layout.binary = false;  // averages lie between
   }
 
   const SourceInfo& info() const override { return info_; }

@@ -18,10 +18,11 @@ struct StorageLayout {
   std::string labelsKey = "labels";  // float64 [N,K]: the factor values
   std::string classesKey;            // int64 [N,K]: the factor levels; empty where the original has none
   bool channelAxis = true;
+  bool binary = false;  // files hold {0,1} where sources give {0,255}
 
   bool operator==(const StorageLayout& o) const {
     return imagesKey == o.imagesKey && labelsKey == o.labelsKey && classesKey == o.classesKey &&
-           channelAxis == o.channelAxis;
+           channelAxis == o.channelAxis && binary == o.binary;
   }
 };
 

@@ -48,6 +48,22 @@ std::string longName(const Option& option) {
   return option.name.substr(0, option.name.find(','));
 }
 
+bool declares(const Verb& verb, const std::string& name) {
+  for (const Option& option : verb.options) {
+    if (longName(option) == name) return true;
+  }
+  return false;
+}
+
+// The common options that the verb does not use for itself (publish's --version is the dataset's).
+std::vector<Option> commonOptionsOf(const Verb& verb) {
+  std::vector<Option> options;
+  for (const Option& option : commonOptions()) {
+    if (!declares(verb, longName(option))) options.push_back(option);
+  }
+  return options;
+}
+
 std::string helpText(const Verb& verb) {
   std::ostringstream text;
   text << "offaxis " << verb.name << ": " << verb.summary << "\n\nusage: offaxis " << verb.name;
@@ -82,7 +98,7 @@ std::string helpText(const Verb& verb) {
     }
   };
   list("options", verb.options);
-  list("common options", commonOptions());
+  list("common options", commonOptionsOf(verb));
   if (!verb.examples.empty()) text << "\nexamples:\n";
   for (const std::string& example : verb.examples) text << "  offaxis " << verb.name << ' ' << example << '\n';
   return text.str();
@@ -123,7 +139,7 @@ class Parser {
  public:
   explicit Parser(const Verb& verb) : verb_(verb) {
     options_ = verb.options;
-    for (const Option& option : commonOptions()) options_.push_back(option);
+    for (const Option& option : commonOptionsOf(verb)) options_.push_back(option);
     for (const Option& option : options_) {
       if (option.value.empty()) {
         described_.add_options()(option.name.c_str(), po::bool_switch(), "");
@@ -174,7 +190,7 @@ class Parser {
     }
     for (const Option& option : configurable_) {
       const std::string name = longName(option);
-      if (name == "help" || name == "version") continue;
+      if (name == "help" || (name == "version" && option.value.empty())) continue;
       if (option.value.empty()) {
         text << name << " = " << (arguments.given(name) ? "true" : "false") << '\n';
       } else if (!arguments.text(name).empty()) {
@@ -298,7 +314,7 @@ int run(int argc, char** argv, const Verb& verb, const std::function<int(const A
       std::cout << helpText(verb);
       return 0;
     }
-    if (arguments.flag("version")) {
+    if (arguments.flag("version") && !declares(verb, "version")) {
       std::cout << "offaxis " << OFFAXIS_VERSION << '\n';
       return 0;
     }

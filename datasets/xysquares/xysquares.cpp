@@ -63,7 +63,7 @@ SourcePtr openXySquares(std::uint32_t spacing) {
 }
 
 DatasetFamily xySquaresFamily() {
-  return {"xysquares", "three coloured squares on a grid (Michlo et al., IJCAI 2023), 262,144 images of 64x64x3",
+  return {"xysquares", "", "three coloured squares on a grid (Michlo et al., IJCAI 2023), 262,144 images of 64x64x3",
           "spacing=1..8 (8)", [](KeyValues& settings) {
             return openXySquares(static_cast<std::uint32_t>(settings.integer("spacing", kMaxSpacing, 1, kMaxSpacing)));
           }};

@@ -55,9 +55,6 @@ class Sheet {
     } else {
       cv::Mat first;
       cv::extractChannel(raw, first, 0);
-      double highest = 0;
-      cv::minMaxLoc(first, nullptr, &highest);
-      if (highest <= 1.0) first *= 255;  // dSprites stores {0,1}
       cv::cvtColor(first, colour, cv::COLOR_GRAY2BGR);
     }
     cv::resize(colour, canvas_(place), place.size(), 0, 0, cv::INTER_NEAREST);

@@ -28,6 +28,7 @@ PerturbedSource::PerturbedSource(SourcePtr parent, const std::string& variant,
   }
   info_.variant = variant;
   info_.settings = std::move(settings);
+  info_.layout.binary = false;  // a perturbed image needs all 256 levels
 }
 
 void PerturbedSource::read(std::uint64_t row, std::uint8_t* image) const {

@@ -8,6 +8,7 @@
 
 #include "core/philox.h"
 #include "datasets/content.h"
+#include "storage/h5.h"
 #include "support/expect_error.h"
 #include "support/temp_directory.h"
 #include "support/toy_source.h"
@@ -82,6 +83,28 @@ TEST(ImageFile, KeepsTheOriginalsLayout) {
   EXPECT_EQ(file->info().layout, source.info().layout);
   EXPECT_EQ(file->info().shape, (ImageShape{8, 8, 1}));
   EXPECT_EQ(allImages(*file), allImages(source));
+}
+
+TEST(ImageFile, BinaryImagesAreStoredAsZeroAndOne) {
+  const TempDirectory directory;
+  class Binary final : public ToySource {
+   public:
+    using ToySource::ToySource;
+    void read(std::uint64_t row, std::uint8_t* image) const override {
+      ToySource::read(row, image);
+      for (std::uint64_t i = 0; i < info_.shape.bytes(); ++i) image[i] = image[i] < 128 ? 0 : 255;
+    }
+  };
+  Binary source({8, 8, 1});
+  source.info_.layout.binary = true;
+  const WriteReport report = writeImageFile(source, directory / "x.h5", {}, threads(2));
+  const auto file = openImageFile(directory / "x.h5");
+  EXPECT_TRUE(file->info().layout.binary);
+  EXPECT_EQ(allImages(*file), allImages(source));
+  EXPECT_EQ(contentRoot(*file, threads(1)), report.root);
+  std::vector<std::uint8_t> raw(source.size() * 64);
+  h5::Reader(directory / "x.h5").readArray("images", h5::Type::U8, {source.size(), 8, 8, 1}, raw.data());
+  EXPECT_EQ(*std::max_element(raw.begin(), raw.end()), 1);
 }
 
 TEST(ImageFile, SubsetsKeepTheirPlaces) {

@@ -81,7 +81,7 @@ TEST(Tools, BadCallsSayWhatIsWrong) {
       {"offaxis", 2, "usage: offaxis VERB"},
       {"offaxis rendre", 2, "unknown verb 'rendre'"},
       {"offaxis render", 2, "DATASET is missing"},
-      {"offaxis render squares -o y.h5", 2, "known datasets: xysquares"},
+      {"offaxis render squares -o y.h5", 2, "known datasets: dsprites, xysquares"},
       {"offaxis render xysquares --spacing 0 -o y.h5", 2, "1 to 8"},
       {"offaxis render xysquares --spacing 9 -o y.h5", 2, "1 to 8"},
       {"offaxis render xysquares --spacing 3.5 -o y.h5", 2, "1 to 8"},

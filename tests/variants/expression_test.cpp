@@ -20,6 +20,9 @@ TEST(Expression, RoundTrips) {
     EXPECT_EQ(openSource(text)->info().expression(), text);
   }
   EXPECT_EQ(openSource("xysquares")->info().expression(), "xysquares:spacing=8");
+  EXPECT_EQ(openSource("dsprites")->info().expression(), "dsprites-r");
+  EXPECT_EQ(openSource("dsprites-r:size=32+noise:eps=0.1")->info().expression(),
+            "dsprites-r:size=32+noise:eps=0.1,seed=0");
   EXPECT_EQ(openSource("xysquares:size=64")->info().expression(), "xysquares:spacing=8");
 }
 
