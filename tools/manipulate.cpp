@@ -27,7 +27,7 @@ const cli::Verb kVerb{
      {"seed", "N", "0", "of every draw"},
      {"profile", "P", "quick", "quick, pilot or paper"},
      {"rotation", "NAME", "", "of the entangled model: blocks, pairs or random"},
-     {"reconstruction", "NAME", "", "squared-error or bernoulli"},
+     {"loss", "NAME", "", "of the reference models: squared-error or bernoulli"},
      {"ladder", "W,W,...", "", "KL weights, as multiples of the pixel variance per factor"},
      {"harmonics", "H,H,...", "", "of psi's inputs; 'none' for none"},
      {"batch", "N", "", "images a step"},
@@ -55,7 +55,7 @@ ManipulateSettings parse(const cli::Arguments& a) {
   s.eps = a.budget("eps");
   s.seed = a.integer("seed", 0, UINT64_MAX);
   if (a.given("rotation")) s.rotation = a.text("rotation");
-  if (a.given("reconstruction")) s.reconstruction = reconstructionFromString(a.text("reconstruction"));
+  if (a.given("loss")) s.loss = a.text("loss");
   if (a.given("ladder")) s.ladder = parseList(a.text("ladder"), "ladder");
   if (a.given("harmonics")) {
     s.harmonics = a.text("harmonics") == "none" ? std::vector<double>{} : parseList(a.text("harmonics"), "harmonics");

@@ -263,7 +263,8 @@ void Writer::createChunked(const std::string& name, Type type, const std::vector
   std::vector<hsize_t> chunk = asHsize(dims);
   chunk[0] = rowsPerChunk;
   H5Pset_chunk(creation.get(), static_cast<int>(chunk.size()), chunk.data());
-  H5Pset_deflate(creation.get(), static_cast<unsigned>(deflateLevel));
+  // A zlib stream is one whatever made it; HDF5 knows the levels 1 to 9 only.
+  H5Pset_deflate(creation.get(), static_cast<unsigned>(std::clamp(deflateLevel, 1, 9)));
   chunked_.push_back({name, createDataset(name, type, dims, creation.get()), dims.size()});
 }
 
@@ -389,10 +390,11 @@ const Reader::Dataset& Reader::open(const std::string& name) const {
       dataset.chunkBytes *= dim;
     }
     unsigned flags = 0;
-    std::size_t values = 0;
-    const bool deflated =
-        H5Pget_nfilters(creation.get()) == 1 &&
-        H5Pget_filter2(creation.get(), 0, &flags, &values, nullptr, 0, nullptr, nullptr) == H5Z_FILTER_DEFLATE;
+    unsigned level = 0;
+    std::size_t values = 1;
+    const bool deflated = H5Pget_nfilters(creation.get()) == 1 &&
+                          H5Pget_filter2(creation.get(), 0, &flags, &values, &level, 0, nullptr, nullptr) == H5Z_FILTER_DEFLATE;
+    if (deflated && values == 1 && level <= 9) dataset.deflateLevel = static_cast<int>(level);
     const bool littleEndian = H5Tget_order(type.get()) == H5T_ORDER_LE || sizeOf(dataset.shape.type) == 1;
     if (deflated && littleEndian && std::equal(chunk.begin() + 1, chunk.end(), extent.begin() + 1)) {
       dataset.rowsPerDeflatedChunk = chunk[0];
@@ -503,6 +505,8 @@ std::uint64_t Reader::integerAttribute(const std::string& name) const {
   }
   return value;
 }
+
+int Reader::deflateLevel(const std::string& name) const { return open(name).deflateLevel; }
 
 std::uint64_t Reader::rowsPerDeflatedChunk(const std::string& name) const {
   return open(name).rowsPerDeflatedChunk;

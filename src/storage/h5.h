@@ -54,7 +54,7 @@ class Writer {
   // Contiguous, for small arrays. Groups in `name` ("latents/values") are made as needed.
   void writeArray(const std::string& name, Type type, const std::vector<std::uint64_t>& dims, const void* data);
   // Chunked along the first axis, deflate declared; filled by writeChunk with zlib streams (the last chunk padded).
-  // 1 <= rowsPerChunk <= dims[0].
+  // 1 <= rowsPerChunk <= dims[0]; deflate levels above 9 are declared as 9.
   void createChunked(const std::string& name, Type type, const std::vector<std::uint64_t>& dims,
                      std::uint64_t rowsPerChunk, int deflateLevel);
   // `firstRow` is a multiple of rowsPerChunk. Chunks may come in any order, but equal order gives equal files.
@@ -106,6 +106,8 @@ class Reader {
   // whole) and filtered by deflate alone; rowsPerChunk 0 says that it is not. False: this chunk was left uncompressed
   // (HDF5 does that to chunks that deflate would enlarge) or never written; readRows reads it.
   std::uint64_t rowsPerDeflatedChunk(const std::string& name) const;
+  // The deflate level that the dataset declares; 0 where it declares none.
+  int deflateLevel(const std::string& name) const;
   bool readRawChunk(const std::string& name, std::uint64_t firstRow, std::vector<std::uint8_t>& stream) const;
 
  private:
@@ -115,6 +117,7 @@ class Reader {
     DatasetShape shape{};
     std::uint64_t chunkBytes = 0;
     std::uint64_t rowsPerDeflatedChunk = 0;
+    int deflateLevel = 0;
   };
 
   const Dataset& open(const std::string& name) const;

@@ -104,11 +104,30 @@ TEST(H5, ReadsBackWhatItWrote) {
 
   ASSERT_EQ(reader.rowsPerDeflatedChunk("images"), kChunkRows);
   EXPECT_EQ(reader.rowsPerDeflatedChunk("latents/values"), 0U);
+  EXPECT_EQ(reader.deflateLevel("images"), 1);
+  EXPECT_EQ(reader.deflateLevel("latents/values"), 0);
   std::vector<std::uint8_t> stream;
   ASSERT_TRUE(reader.readRawChunk("images", 17, stream));
   std::vector<std::uint8_t> chunk(kChunkRows * kRowBytes);
   ASSERT_TRUE(Decompressor().decompress(stream.data(), stream.size(), chunk.data(), chunk.size()));
   EXPECT_TRUE(std::equal(chunk.begin(), chunk.end(), expected.begin() + 16 * kRowBytes));
+}
+
+// libdeflate has levels up to 12, HDF5 can declare 9: the file must stay readable.
+TEST(H5, HighDeflateLevelsAreReadable) {
+  const TemporaryDirectory directory;
+  const std::vector<std::uint8_t> data(1000, 3);
+  std::vector<std::uint8_t> stream;
+  Compressor(12).compress(data.data(), data.size(), stream);
+  h5::Writer writer(directory / "a.h5");
+  writer.createChunked("x", Type::U8, {10, 100}, 10, 12);
+  writer.writeChunk("x", 0, stream);
+  writer.close();
+  const h5::Reader reader(directory / "a.h5");
+  EXPECT_EQ(reader.deflateLevel("x"), 9);
+  std::vector<std::uint8_t> back(1000);
+  reader.readArray("x", Type::U8, {10, 100}, back.data());
+  EXPECT_EQ(back, data);
 }
 
 TEST(H5, SameBytesOnEveryRun) {

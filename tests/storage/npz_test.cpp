@@ -19,7 +19,7 @@ using testing::TemporaryDirectory;
 template <typename T>
 NpyArray arrayOf(NpyType type, std::vector<std::uint64_t> dims, const std::vector<T>& values) {
   NpyArray array{type, std::move(dims), std::vector<std::uint8_t>(values.size() * sizeof(T))};
-  std::memcpy(array.bytes.data(), values.data(), array.bytes.size());
+  if (!values.empty()) std::memcpy(array.bytes.data(), values.data(), array.bytes.size());
   return array;
 }
 

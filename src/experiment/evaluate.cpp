@@ -1,0 +1,502 @@
+#include "experiment/evaluate.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <filesystem>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <thread>
+
+#include "core/error.h"
+#include "core/philox.h"
+#include "learn/cached_source.h"
+#include "learn/encode.h"
+#include "learn/perturbation.h"
+#include "storage/staged.h"
+#include "variants/expression.h"
+#include "variants/psi_network.h"
+
+namespace offaxis {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kSchemaVersion = 1;
+
+struct OpenArm {
+  EvaluationArm arm;
+  SourcePtr source;
+  std::string identity;
+};
+
+struct Cell {
+  std::size_t arm;
+  std::string model;
+  std::uint64_t seed;
+};
+
+// Runs side by side report to one bar: their steps add up, their own beginnings and ends are not shown.
+class GridProgress final : public Progress {
+ public:
+  explicit GridProgress(const Context& outer) : outer_(outer) {}
+  void begin(const std::string&, std::uint64_t, const std::string& unit, std::uint64_t done) override {
+    if (unit == "steps" && done > 0) outer_.advance(done);
+    training_ = unit == "steps";
+  }
+  void advance(std::uint64_t units) override {
+    if (training_) outer_.advance(units);
+  }
+  void status(const std::string&) override {}
+  void end() override { training_ = false; }
+  void note(const std::string&) override {}
+
+ private:
+  const Context& outer_;
+  bool training_ = false;
+};
+
+// The psi file that an expression names, or "".
+std::string psiOf(const std::string& expression) {
+  const std::size_t variant = expression.find("+modified:");
+  const std::size_t at = variant == std::string::npos ? variant : expression.find("psi=", variant);
+  if (at == std::string::npos) return {};
+  return expression.substr(at + 4, expression.find(',', at) - at - 4);
+}
+
+Json summaryJson(const Summary& summary, const std::vector<std::uint64_t>& seeds, const std::string& baseline) {
+  Json points = Json::array();
+  for (std::size_t i = 0; i < seeds.size(); ++i) points.push_back({{"seed", seeds[i]}, {"value", summary.points[i]}});
+  Json json{{"mean", summary.mean}, {"sd", summary.sd}, {"points", std::move(points)}};
+  if (!baseline.empty()) {
+    const PairedDifference& d = summary.difference;
+    json["difference"] = {
+        {"from", baseline}, {"pairs", d.pairs}, {"mean", d.mean}, {"interval_95", {d.interval.low, d.interval.high}}};
+  }
+  return json;
+}
+
+class Evaluation {
+ public:
+  Evaluation(const EvaluateSettings& settings, const std::string& directory, const Context& context)
+      : settings_(settings), directory_(directory), context_(context) {
+    check();
+    for (const EvaluationArm& arm : settings_.arms) {
+      SourcePtr source = openSource(arm.expression, {settings_.profile.size});
+      const SourceInfo& info = source->info();
+      if (!arms_.empty() &&
+          (info.dataset != first().dataset || info.shape != first().shape || info.grid != first().grid)) {
+        throw Error(ErrorKind::Usage,
+                    arm.name + " shows " + info.dataset + " at " + toString(info.shape) + ", " + arms_[0].arm.name +
+                        " " + first().dataset + " at " + toString(first().shape),
+                    "compare variants of one dataset at one size");
+      }
+      std::string identity = sourceIdentity(*source);
+      arms_.push_back({arm, cachedWhereSlow(std::move(source)), std::move(identity)});
+    }
+    for (const Factor& factor : first().grid.factors()) sizes_.push_back(static_cast<std::uint32_t>(factor.size()));
+    const ModelDefaults defaults = modelDefaults(first());
+    result_.latents = settings_.latents > 0 ? settings_.latents : defaults.latents;
+    result_.beta = settings_.beta >= 0 ? settings_.beta : defaults.beta;
+    findRotation();
+    for (std::uint64_t seed = 0; seed < settings_.profile.seeds; ++seed) {
+      for (const std::string& model : settings_.models) {
+        // Seed by seed, so that a partial result holds whole comparisons.
+        for (std::size_t arm = 0; arm < arms_.size(); ++arm) cells_.push_back({arm, model, seed});
+      }
+    }
+    rows_.resize(cells_.size());
+  }
+
+  EvaluationResult run() {
+    std::error_code error;
+    std::filesystem::create_directories(directory_ + "/runs", error);
+    if (error)
+      throw Error(ErrorKind::CannotWrite, "cannot make the directory " + directory_ + "/runs: " + error.message());
+    if (!settings_.overwrite) {
+      refuseOtherResults();
+      for (std::size_t i = 0; i < cells_.size(); ++i) rows_[i] = readRow(cells_[i]);
+    }
+    std::vector<std::size_t> open;
+    for (std::size_t i = 0; i < cells_.size(); ++i) {
+      if (!rows_[i]) open.push_back(i);
+    }
+    const std::size_t done = cells_.size() - open.size();
+    if (done > 0)
+      context_.note(std::to_string(done) + " of " + std::to_string(cells_.size()) + " runs were done already");
+    writeResults();  // fails early where the directory is not writable
+    train(open);
+    writeResults();
+    return finish();
+  }
+
+ private:
+  const SourceInfo& first() const { return arms_[0].source->info(); }
+
+  void check() const {
+    if (settings_.arms.empty())
+      throw Error(ErrorKind::Usage, "no sources to evaluate", "give at least one NAME=SOURCE");
+    if (settings_.models.empty())
+      throw Error(ErrorKind::Usage, "no models to evaluate", "known: " + joined(modelNames()));
+    if (settings_.profile.seeds == 0) throw Error(ErrorKind::Usage, "an evaluation has at least one seed");
+    std::set<std::string> names;
+    for (const EvaluationArm& arm : settings_.arms) {
+      if (!names.insert(arm.name).second) throw Error(ErrorKind::Usage, "the name " + arm.name + " is given twice");
+    }
+    const std::vector<std::string> known = modelNames();
+    std::set<std::string> models;
+    for (const std::string& model : settings_.models) {
+      if (std::find(known.begin(), known.end(), model) == known.end()) {
+        throw Error(ErrorKind::Usage, "no model is called '" + model + "'", "known: " + joined(known));
+      }
+      if (!models.insert(model).second) throw Error(ErrorKind::Usage, "the model " + model + " is given twice");
+    }
+  }
+
+  void findRotation() {
+    for (const OpenArm& arm : arms_) {
+      const std::string path = psiOf(arm.arm.expression);
+      if (path.empty()) continue;
+      rotation_ = PsiNetwork::load(path).features.rotation;
+      result_.rotation = "psi of " + arm.arm.name;
+      if (!rotation_.empty()) return;
+    }
+    std::size_t varying = 0;
+    for (const std::uint32_t size : sizes_) varying += size > 1 ? 1 : 0;
+    result_.rotation = varying < 2 ? "none" : "blocks";
+    rotation_ = varying < 2 ? std::vector<double>() : rotationMatrix("blocks", sizes_, 0);
+  }
+
+  TrainSettings trainSettings(const Cell& cell) const {
+    TrainSettings train = settings_.profile.train;
+    train.model = cell.model;
+    train.seed = cell.seed;
+    train.latents = result_.latents;
+    train.beta = result_.beta;
+    train.overwrite = settings_.overwrite;
+    return train;
+  }
+
+  // All that a row's numbers depend on but the machine.
+  Json configuration() const {
+    const TrainSettings& train = settings_.profile.train;
+    return {{"profile", settings_.profile.name},
+            {"dataset", first().dataset},
+            {"image", toString(first().shape)},
+            {"latents", result_.latents},
+            {"beta", result_.beta},
+            {"loss", train.loss},
+            {"net", train.net},
+            {"batch", train.batch},
+            {"steps", train.steps},
+            {"optimiser", "adam"},
+            {"learning_rate", train.learningRate},
+            {"encoded_images", settings_.profile.encodeCount},
+            {"encode_seed", 0},
+            {"mig", kMigDefinition},
+            {"rotation", result_.rotation},
+            {"rotation_matrix", rotation_}};
+  }
+
+  Json identityOf(const Cell& cell) const {
+    Json identity = configuration();
+    identity["model"] = cell.model;
+    identity["seed"] = cell.seed;
+    identity["source"] = arms_[cell.arm].identity;
+    return identity;
+  }
+
+  std::string pathOf(const Cell& cell) const {
+    return directory_ + "/runs/" + arms_[cell.arm].arm.name + "_" + cell.model + "_" + std::to_string(cell.seed);
+  }
+
+  [[noreturn]] static void refuse(const std::string& path, const Json& there, const Json& here) {
+    std::string what = "it does not say what it was made with";
+    for (const auto& [key, value] : here.items()) {
+      if (there.is_object() && there.contains(key) && there[key] == value) continue;
+      const bool matrix = key == "rotation_matrix";
+      what = key + (matrix ? " differs"
+                           : " is " + (there.is_object() && there.contains(key) ? there[key].dump() : "missing") +
+                                 " there, " + value.dump() + " here");
+      break;
+    }
+    throw Error(ErrorKind::BadFile, path + " belongs to another evaluation: " + what,
+                "use another directory, the same settings, or --force to train anew");
+  }
+
+  void refuseOtherResults() const {
+    const std::string path = directory_ + "/results.json";
+    if (!std::filesystem::exists(path)) return;
+    const Json results = Json::parse(readTextFile(path), nullptr, false);
+    if (!results.is_object())
+      throw Error(ErrorKind::BadFile, path + " is not a results file", "use another directory, or --force");
+    const Json here = configuration();
+    const Json there = results.value("configuration", Json());
+    if (there != here) refuse(path, there, here);
+  }
+
+  // The row of a finished run; nothing where there is none yet or where it failed.
+  std::optional<EvaluationRow> readRow(const Cell& cell) const {
+    const std::string path = pathOf(cell) + ".json";
+    if (!std::filesystem::exists(path)) return std::nullopt;
+    try {
+      const Json json = Json::parse(readTextFile(path));
+      const Json identity = identityOf(cell);
+      if (json.at("identity") != identity) refuse(path, json.at("identity"), identity);
+      if (json.at("status") != "complete") return std::nullopt;
+      EvaluationRow row;
+      row.variant = arms_[cell.arm].arm.name;
+      row.model = cell.model;
+      row.seed = cell.seed;
+      row.mig.value = json.at("mig").at("value");
+      row.mig.perFactor = json.at("mig").at("per_factor").get<std::vector<double>>();
+      row.rotated.value = json.at("rotated_mig").at("value");
+      row.rotated.perFactor = json.at("rotated_mig").at("per_factor").get<std::vector<double>>();
+      row.reconstruction = json.at("reconstruction");
+      row.kl = json.at("kl");
+      row.activeUnits = json.at("active_units");
+      row.seconds = json.at("seconds");
+      return row;
+    } catch (const nlohmann::json::exception& e) {
+      throw Error(ErrorKind::BadFile, path + " is damaged: " + e.what(), "remove it, and its run is scored again");
+    }
+  }
+
+  Json rowJson(const EvaluationRow& row) const {
+    Json json{{"variant", row.variant}, {"model", row.model}, {"seed", row.seed}};
+    if (!row.error.empty()) {
+      json["error"] = row.error;
+      return json;
+    }
+    json["mig"] = {{"value", row.mig.value}, {"per_factor", row.mig.perFactor}};
+    json["rotated_mig"] = {{"value", row.rotated.value}, {"per_factor", row.rotated.perFactor}};
+    json["active_units"] = row.activeUnits;
+    json["reconstruction"] = row.reconstruction;
+    json["kl"] = row.kl;
+    json["seconds"] = row.seconds;
+    return json;
+  }
+
+  void writeRow(const Cell& cell, const EvaluationRow& row) const {
+    Json json{{"schema_version", kSchemaVersion}, {"status", row.error.empty() ? "complete" : "failed"}};
+    json.update(rowJson(row));
+    json["identity"] = identityOf(cell);
+    json["source"] = {{"expression", arms_[cell.arm].arm.expression}, {"identity", arms_[cell.arm].identity}};
+    json["run"] = pathOf(cell) + "/run.json";  // versions, device, loss curve
+    writeTextFile(pathOf(cell) + ".json", json.dump(2) + "\n", Overwrite::Replace);
+  }
+
+  CodeView viewOf(const Codes& codes) const {
+    return {codes.codes.data(), codes.factors.data(), codes.count, codes.latents, codes.factorCount};
+  }
+
+  EvaluationRow evaluateCell(const Cell& cell, const Context& context) const {
+    const OpenArm& arm = arms_[cell.arm];
+    EvaluationRow row;
+    row.variant = arm.arm.name;
+    row.model = cell.model;
+    row.seed = cell.seed;
+    try {
+      const TrainResult trained = trainVae(arm.source, trainSettings(cell), pathOf(cell), context);
+      EncodeSettings encodeSettings;
+      encodeSettings.count = settings_.profile.encodeCount;
+      encodeSettings.device = settings_.profile.train.device;
+      const Codes codes = encode(arm.source, pathOf(cell), encodeSettings, context);
+      row.mig = mig(viewOf(codes));
+      row.rotated = rotation_.empty() ? MigResult() : rotatedMig(viewOf(codes), sizes_, rotation_);
+      row.reconstruction = trained.reconstruction;
+      row.kl = trained.kl;
+      row.activeUnits = trained.activeUnits;
+      row.seconds = trained.seconds;
+    } catch (const Error& error) {
+      // A diverged run is a result; anything else (a full disk, a foreign checkpoint) concerns the whole grid.
+      if (error.kind() != ErrorKind::Failed) throw;
+      row.error = error.what();
+    }
+    writeRow(cell, row);
+    return row;
+  }
+
+  void train(const std::vector<std::size_t>& open) {
+    if (open.empty()) return;
+    context_.begin("evaluating " + std::to_string(open.size()) + " runs", open.size() * settings_.profile.train.steps,
+                   "steps");
+    std::atomic<std::size_t> next{0};
+    std::atomic<std::size_t> finished{cells_.size() - open.size()};
+    std::mutex mutex;
+    std::exception_ptr failure;
+    const auto work = [&] {
+      GridProgress progress(context_);
+      for (std::size_t at = next++; at < open.size(); at = next++) {
+        try {
+          EvaluationRow row = evaluateCell(cells_[open[at]], {1, context_.cancel, &progress});
+          const std::lock_guard<std::mutex> lock(mutex);
+          rows_[open[at]] = std::move(row);
+          writeResults();
+          context_.status(std::to_string(++finished) + " of " + std::to_string(cells_.size()) + " runs done");
+        } catch (...) {
+          const std::lock_guard<std::mutex> lock(mutex);
+          if (!failure) failure = std::current_exception();
+          next = open.size();  // runs under way end, and are kept; no new ones begin
+          return;
+        }
+      }
+    };
+    std::vector<std::thread> workers;
+    const auto count = std::min<std::size_t>(static_cast<std::size_t>(std::max(context_.threads, 1)), open.size());
+    for (std::size_t i = 0; i < count; ++i) workers.emplace_back(work);
+    for (std::thread& worker : workers) worker.join();
+    context_.end();
+    if (!failure) return;
+    writeResults();
+    std::rethrow_exception(failure);
+  }
+
+  void fillSummary() {
+    result_.summary.clear();
+    for (const std::string& model : settings_.models) {
+      for (std::size_t arm = 0; arm < arms_.size(); ++arm) {
+        EvaluationSummary summary;
+        summary.variant = arms_[arm].arm.name;
+        summary.model = model;
+        std::vector<double> migs, rotated, pairedMigs, pairedRotated, baselineMigs, baselineRotated, active, rec, kl,
+            seconds;
+        for (std::size_t i = 0; i < cells_.size(); ++i) {
+          if (cells_[i].arm != arm || cells_[i].model != model || !rows_[i] || !rows_[i]->error.empty()) continue;
+          const EvaluationRow& row = *rows_[i];
+          summary.seeds.push_back(row.seed);
+          migs.push_back(row.mig.value);
+          rotated.push_back(row.rotated.value);
+          active.push_back(static_cast<double>(row.activeUnits));
+          rec.push_back(row.reconstruction);
+          kl.push_back(row.kl);
+          seconds.push_back(row.seconds);
+          const std::optional<EvaluationRow>& partner = rows_[i - arm];  // the first arm's cell of this model and seed
+          if (!partner || !partner->error.empty()) continue;
+          baselineMigs.push_back(partner->mig.value);
+          baselineRotated.push_back(partner->rotated.value);
+          pairedMigs.push_back(row.mig.value);
+          pairedRotated.push_back(row.rotated.value);
+        }
+        summary.mig = {migs, mean(migs), standardDeviation(migs), pairedDifference(baselineMigs, pairedMigs)};
+        summary.rotated = {rotated, mean(rotated), standardDeviation(rotated),
+                           pairedDifference(baselineRotated, pairedRotated)};
+        summary.activeUnits = mean(active);
+        summary.reconstruction = mean(rec);
+        summary.kl = mean(kl);
+        summary.seconds = mean(seconds);
+        result_.summary.push_back(std::move(summary));
+      }
+    }
+  }
+
+  void calibrate() {
+    if (calibrated_) return;
+    const std::uint64_t count = settings_.profile.encodeCount;
+    const Source& source = *arms_[0].source;
+    std::vector<std::int64_t> factors;
+    const Philox philox(0, "calibration");
+    for (std::uint64_t i = 0; i < count; ++i) {
+      for (const std::uint32_t level : first().grid.levelsOf(source.gridIndex(philox.below(source.size(), i))))
+        factors.push_back(level);
+    }
+    result_.calibration = calibrateMig({nullptr, factors.data(), count, 0, sizes_.size()}, sizes_, 0);
+    calibrated_ = true;
+  }
+
+  void writeResults() {
+    calibrate();
+    fillSummary();
+    result_.complete =
+        std::all_of(rows_.begin(), rows_.end(), [](const auto& row) { return row && row->error.empty(); });
+    Json sources = Json::object();
+    for (const OpenArm& arm : arms_) {
+      sources[arm.arm.name] = {{"expression", arm.arm.expression},
+                               {"resolved", arm.source->info().expression()},
+                               {"identity", arm.identity}};
+    }
+    Json rows = Json::array();
+    for (const auto& row : rows_) {
+      if (row) rows.push_back(rowJson(*row));
+    }
+    Json summaries = Json::array();
+    for (const EvaluationSummary& summary : result_.summary) {
+      const std::string baseline = summary.variant == arms_[0].arm.name ? "" : arms_[0].arm.name;
+      summaries.push_back({{"variant", summary.variant},
+                           {"model", summary.model},
+                           {"runs", summary.seeds.size()},
+                           {"mig", summaryJson(summary.mig, summary.seeds, baseline)},
+                           {"rotated_mig", summaryJson(summary.rotated, summary.seeds, baseline)},
+                           {"active_units", summary.activeUnits},
+                           {"reconstruction", summary.reconstruction},
+                           {"kl", summary.kl},
+                           {"seconds", summary.seconds}});
+    }
+    const Json results{{"schema_version", kSchemaVersion},
+                       {"status", result_.complete ? "complete" : "partial"},
+                       {"configuration", configuration()},
+                       {"seeds", settings_.profile.seeds},
+                       {"models", settings_.models},
+                       {"sources", sources},
+                       {"calibration",
+                        {{"ceiling", result_.calibration.ceiling},
+                         {"floor", result_.calibration.floor},
+                         {"floor_sd", result_.calibration.floorSd}}},
+                       {"summary", summaries},
+                       {"rows", rows}};
+    result_.path = directory_ + "/results.json";
+    writeTextFile(result_.path, results.dump(2) + "\n", Overwrite::Replace);
+  }
+
+  EvaluationResult finish() {
+    std::size_t failed = 0;
+    std::string example;
+    for (const auto& row : rows_) {
+      if (row->error.empty()) {
+        result_.rows.push_back(*row);
+        continue;
+      }
+      ++failed;
+      example = row->variant + ", " + row->model + ", seed " + std::to_string(row->seed) + ": " + row->error;
+    }
+    if (failed > 0) {
+      throw Error(ErrorKind::Failed,
+                  std::to_string(failed) + " of " + std::to_string(rows_.size()) + " runs failed, such as " + example,
+                  "the others are in " + result_.path);
+    }
+    return std::move(result_);
+  }
+
+  EvaluateSettings settings_;
+  std::string directory_;
+  const Context& context_;
+  std::vector<OpenArm> arms_;
+  std::vector<std::uint32_t> sizes_;
+  std::vector<double> rotation_;
+  std::vector<Cell> cells_;
+  std::vector<std::optional<EvaluationRow>> rows_;
+  EvaluationResult result_;
+  bool calibrated_ = false;
+};
+
+}  // namespace
+
+EvaluationArm parseArm(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  const std::string name = text.substr(0, equals);
+  const bool plain = !name.empty() && name[0] != '.' && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return std::isalnum(c) || c == '-' || c == '_' || c == '.';
+  });
+  if (equals == std::string::npos || equals + 1 == text.size() || !plain) {
+    throw Error(ErrorKind::Usage, "'" + text + "' is not NAME=SOURCE", "such as original=xysquares:spacing=1");
+  }
+  return {name, text.substr(equals + 1)};
+}
+
+EvaluationResult evaluate(const EvaluateSettings& settings, const std::string& directory, const Context& context) {
+  return Evaluation(settings, directory, context).run();
+}
+
+}  // namespace offaxis

@@ -1,0 +1,53 @@
+#include "learn/device.h"
+
+#include <torch/cuda.h>
+#include <torch/version.h>
+
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
+#include "core/error.h"
+#include "core/text.h"
+
+namespace offaxis {
+
+torch::Device openDevice(const std::string& name) {
+  const bool cuda = name.rfind("cuda", 0) == 0 && (name.size() == 4 || name[4] == ':');
+  if (name != "auto" && name != "cpu" && !cuda) {
+    throw Error(ErrorKind::Usage, "no device is called '" + name + "'", "known: auto, cpu, cuda, cuda:N");
+  }
+  if (name == "cpu" || (name == "auto" && !torch::cuda::is_available())) return torch::Device(torch::kCPU);
+  const std::uint64_t index =
+      name.size() > 4 && cuda ? parseUnsigned(name.substr(5), "the number of the cuda device", 0, 127) : 0;
+  const std::size_t found = torch::cuda::is_available() ? torch::cuda::device_count() : 0;
+  if (index >= found) {
+    throw Error(
+        ErrorKind::Unavailable,
+        name + " was asked for, but LibTorch " + torchVersion() + " sees " + std::to_string(found) + " GPUs here",
+        "use --device cpu or auto, or build against a LibTorch with CUDA");
+  }
+  return torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(index));
+}
+
+std::string toString(const torch::Device& device) {
+  return device.str();
+}
+
+std::string torchVersion() {
+  return TORCH_VERSION;
+}
+
+void prepareTrainingThread() {
+  at::set_num_threads(1);
+#if defined(__GLIBC__)
+  static const bool kTuned = [] {
+    constexpr int kMiB = 1 << 20;
+    return mallopt(M_MMAP_THRESHOLD, 32 * kMiB) == 1 && mallopt(M_TRIM_THRESHOLD, 1024 * kMiB) == 1 &&
+           mallopt(M_TOP_PAD, 64 * kMiB) == 1;
+  }();
+  static_cast<void>(kTuned);
+#endif
+}
+
+}  // namespace offaxis

@@ -1,0 +1,24 @@
+// Codes of a trained encoder, with the factors that belong to them. No LibTorch in this header.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/context.h"
+#include "datasets/source.h"
+#include "storage/codes.h"
+
+namespace offaxis {
+
+struct EncodeSettings {
+  std::uint64_t count = 10000;  // images drawn uniformly with replacement; 0: every image once, in order
+  std::uint64_t seed = 0;       // of the draw
+  std::string device = "auto";
+};
+
+// Posterior means of `source`'s images under the run in `runDirectory`, and the images' factor levels. The source may
+// be another variant of the dataset that the run was trained on. Throws Error(BadFile) where the checkpoint is damaged
+// or made for another dataset or image shape.
+Codes encode(SourcePtr source, const std::string& runDirectory, const EncodeSettings& settings, const Context& context);
+
+}  // namespace offaxis

@@ -1,0 +1,64 @@
+#include "learn/image_feed.h"
+
+#include <algorithm>
+
+#include "core/parallel.h"
+
+namespace offaxis {
+namespace {
+
+torch::Tensor emptyImages(const Source& source, std::int64_t count, torch::Device device) {
+  const ImageShape& shape = source.info().shape;
+  return torch::empty({count, shape.height, shape.width, shape.channels},
+                      torch::TensorOptions(torch::kUInt8).device(device));
+}
+
+}  // namespace
+
+ImageFeed::ImageFeed(SourcePtr source, torch::Device device, const Context& context)
+    : source_(std::move(source)), device_(device) {
+  if (device_.is_cpu()) return;
+  const auto count = static_cast<std::int64_t>(source_->size());
+  const std::uint64_t bytes = source_->info().shape.bytes();
+  try {
+    // Twice the size, given back at once: what training itself needs must still fit beside the images.
+    static_cast<void>(emptyImages(*source_, 2 * count, device_));
+    resident_ = emptyImages(*source_, count, device_);
+  } catch (const c10::Error&) {
+    resident_ = torch::Tensor();
+    context.note("the images do not fit on " + device_.str() + "; sending each batch");
+    return;
+  }
+  constexpr std::int64_t kBlock = 4096;
+  torch::Tensor block = emptyImages(*source_, std::min(kBlock, count), torch::kCPU);
+  for (std::int64_t first = 0; first < count; first += kBlock) {
+    const std::int64_t rows = std::min(kBlock, count - first);
+    std::uint8_t* images = block.data_ptr<std::uint8_t>();
+    parallelFor(context, static_cast<std::uint64_t>(rows), 64, [&](std::uint64_t begin, std::uint64_t end, int) {
+      source_->readRange(static_cast<std::uint64_t>(first) + begin, end - begin, images + begin * bytes);
+    });
+    resident_.slice(0, first, first + rows).copy_(block.slice(0, 0, rows));
+  }
+}
+
+torch::Tensor ImageFeed::gather(const std::vector<std::int64_t>& rows) {
+  const auto count = static_cast<std::int64_t>(rows.size());
+  torch::Tensor bytes;
+  if (resident_.defined()) {
+    const torch::Tensor index = torch::tensor(rows, torch::kInt64).to(device_);
+    bytes = resident_.index_select(0, index);
+  } else {
+    if (!staging_.defined() || staging_.size(0) != count) staging_ = emptyImages(*source_, count, torch::kCPU);
+    const std::uint64_t imageBytes = source_->info().shape.bytes();
+    std::uint8_t* image = staging_.data_ptr<std::uint8_t>();
+    for (const std::int64_t row : rows) {
+      source_->read(static_cast<std::uint64_t>(row), image);
+      image += imageBytes;
+    }
+    bytes = staging_.to(device_);
+  }
+  // [B,H,W,C] seen as [B,C,H,W] is channels last already: nothing moves.
+  return bytes.to(torch::kFloat32).div_(255.0).permute({0, 3, 1, 2});
+}
+
+}  // namespace offaxis

@@ -1,0 +1,106 @@
+#include "learn/objectives.h"
+
+#include <functional>
+#include <utility>
+
+#include "core/error.h"
+#include "learn/trainer.h"
+
+namespace offaxis {
+namespace {
+
+// A deterministic code: no noise, no prior.
+class Autoencoder final : public Objective {
+ public:
+  explicit Autoencoder(const ObjectiveSettings& settings) : settings_(settings) {}
+
+  Losses evaluate(Encoder& encoder, Decoder& decoder, const Batch& batch) const override {
+    const torch::Tensor mu = encoder->forward(batch.images).first;
+    const torch::Tensor rec = pixelLoss(settings_.loss, decoder->forward(mu), batch.images);
+    return {rec, rec, torch::zeros({}, rec.options())};
+  }
+
+ private:
+  ObjectiveSettings settings_;
+};
+
+// rec + beta KL (Higgins et al., ICLR 2017; beta 1 is Kingma and Welling's VAE).
+class BetaVae final : public Objective {
+ public:
+  explicit BetaVae(const ObjectiveSettings& settings) : settings_(settings) {}
+
+  Losses evaluate(Encoder& encoder, Decoder& decoder, const Batch& batch) const override {
+    const auto [mu, logVariance] = encoder->forward(batch.images);
+    const torch::Tensor z = mu + (0.5 * logVariance).exp() * batch.eta;
+    const torch::Tensor rec = pixelLoss(settings_.loss, decoder->forward(z), batch.images);
+    const torch::Tensor kl = gaussianKl(mu, logVariance).sum(1).mean();
+    return {rec + settings_.beta * kl, rec, kl};
+  }
+
+ private:
+  ObjectiveSettings settings_;
+};
+
+using Factory = std::function<std::unique_ptr<Objective>(const ObjectiveSettings&)>;
+
+template <typename Model>
+Factory make() {
+  return [](const ObjectiveSettings& settings) { return std::make_unique<Model>(settings); };
+}
+
+const std::vector<std::pair<std::string, Factory>>& registry() {
+  static const std::vector<std::pair<std::string, Factory>> kModels{{"ae", make<Autoencoder>()},
+                                                                    {"beta-vae", make<BetaVae>()}};
+  return kModels;
+}
+
+const std::vector<std::pair<std::string, PixelLoss>> kPixelLosses{{"bernoulli", PixelLoss::Bernoulli},
+                                                                  {"squared-error", PixelLoss::SquaredError}};
+
+template <typename Table>
+std::vector<std::string> namesOf(const Table& table) {
+  std::vector<std::string> names;
+  for (const auto& entry : table) names.push_back(entry.first);
+  return names;
+}
+
+}  // namespace
+
+std::vector<std::string> modelNames() {
+  return namesOf(registry());
+}
+
+std::unique_ptr<Objective> makeObjective(const std::string& model, const ObjectiveSettings& settings) {
+  for (const auto& [name, factory] : registry()) {
+    if (name == model) return factory(settings);
+  }
+  throw Error(ErrorKind::Usage, "no model is called '" + model + "'", "known: " + joined(modelNames()));
+}
+
+std::string toString(PixelLoss loss) {
+  for (const auto& [name, value] : kPixelLosses) {
+    if (value == loss) return name;
+  }
+  return {};
+}
+
+PixelLoss pixelLossFromString(const std::string& text) {
+  for (const auto& [name, value] : kPixelLosses) {
+    if (name == text) return value;
+  }
+  throw Error(ErrorKind::Usage, "no reconstruction loss is called '" + text + "'",
+              "known: " + joined(namesOf(kPixelLosses)));
+}
+
+torch::Tensor pixelLoss(PixelLoss loss, const torch::Tensor& output, const torch::Tensor& target) {
+  const torch::Tensor sum = loss == PixelLoss::Bernoulli
+                                ? torch::binary_cross_entropy_with_logits(output, target, {}, {}, at::Reduction::Sum)
+                                : torch::mse_loss(output, target, at::Reduction::Sum);
+  return sum / static_cast<double>(output.size(0));
+}
+
+torch::Tensor gaussianKl(const torch::Tensor& mu, const torch::Tensor& logVariance) {
+  return 0.5 * (mu.square() + logVariance.exp() - 1.0 - logVariance);
+}
+
+}  // namespace offaxis

@@ -1,0 +1,55 @@
+// What each model minimises. Needs LibTorch: include only inside src/learn.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "learn/nets.h"
+
+namespace offaxis {
+
+// Both are summed over an image's pixels and channels and averaged over the batch.
+enum class PixelLoss {
+  Bernoulli,    // cross-entropy of the decoder's output as logits, also for pixels between 0 and 1; nats
+  SquaredError  // of the decoder's output as pixel values in [0,1]
+};
+
+std::string toString(PixelLoss loss);  // "bernoulli", "squared-error"
+// Throws Error(Usage) for an unknown name.
+PixelLoss pixelLossFromString(const std::string& name);
+
+// output, target f32 [N,C,H,W] -> scalar.
+torch::Tensor pixelLoss(PixelLoss loss, const torch::Tensor& output, const torch::Tensor& target);
+
+// KL(N(mu, sigma^2) || N(0, 1)) per latent, [N,L], in nats.
+torch::Tensor gaussianKl(const torch::Tensor& mu, const torch::Tensor& logVariance);
+
+struct ObjectiveSettings {
+  PixelLoss loss = PixelLoss::Bernoulli;
+  double beta = 1;
+};
+
+struct Batch {
+  torch::Tensor images;  // f32 [N,C,H,W] in [0,1], channels last
+  torch::Tensor eta;     // f32 [N,L], standard normal
+};
+
+struct Losses {
+  torch::Tensor total;  // scalars; total is what is minimised
+  torch::Tensor reconstruction;
+  torch::Tensor kl;
+};
+
+class Objective {
+ public:
+  virtual ~Objective() = default;
+  virtual Losses evaluate(Encoder& encoder, Decoder& decoder, const Batch& batch) const = 0;
+};
+
+// Throws Error(Usage) for an unknown name, listing modelNames() (learn/trainer.h).
+std::unique_ptr<Objective> makeObjective(const std::string& model, const ObjectiveSettings& settings);
+
+}  // namespace offaxis

@@ -1,0 +1,897 @@
+#include "learn/perturbation.h"
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "core/detmath.h"
+#include "core/error.h"
+#include "core/parallel.h"
+#include "core/philox.h"
+#include "learn/device.h"
+#include "learn/reference.h"
+#include "storage/staged.h"
+#include "variants/psi_network.h"
+
+namespace offaxis {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using torch::Tensor;
+
+constexpr int kKinds = 2;  // models of a rung: 0 entangled, 1 disentangled
+constexpr std::uint64_t kChunks =
+    2;                              // psi's batch is cut in two, whatever the number of threads, for two cores to share
+constexpr std::size_t kCells = 16;  // of the 4x4 map that psi's dense layers end in
+constexpr const char* kCheckpoint = "checkpoint.h5";
+constexpr std::uint64_t kCurveEvery = 50;
+constexpr std::uint64_t kCalibrationRows = 512;
+constexpr std::uint64_t kQuantisationRows = 128;
+constexpr std::uint64_t kVarianceRows = 2048;
+
+[[noreturn]] void usage(const std::string& message, const std::string& hint) {
+  throw Error(ErrorKind::Usage, message, hint);
+}
+
+std::string shortReal(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", value);
+  return text;
+}
+
+void check(const ManipulateSettings& s, const SourceInfo& info) {
+  if (info.variant != "original") {
+    usage("psi is trained on an original, not on '" + info.expression() + "'", "leave the variant out");
+  }
+  const auto side = std::uint32_t{4} << s.psiChannels.size();
+  if (info.shape.height != side || info.shape.width != side) {
+    usage("the " + s.profile + " profile trains at " + std::to_string(side) + "x" + std::to_string(side) +
+              " pixels, the source has " + toString(info.shape),
+          "append size=" + std::to_string(side) + " to the source's settings, or choose another profile");
+  }
+  if (s.referenceChannels.size() != s.psiChannels.size())
+    usage("psi and the reference models differ in depth", "give both as many layers");
+  if (s.ladder.empty()) usage("the ladder has no rung", "give at least one KL weight");
+  for (const double weight : s.ladder) {
+    if (!(weight > 0 && weight < 1e6)) usage("a KL weight is " + formatReal(weight), "give positive numbers");
+  }
+  if (s.sign != 1 && s.sign != -1) usage("the sign is " + std::to_string(s.sign), "give 1 or -1");
+  if (s.batch < 2 || s.draws < 1 || s.measureDraws < 1 || s.measureRows < 2)
+    usage("a batch is too small", "give at least 2 images and 1 draw");
+  if (s.warmupSteps == 0 || s.freshSteps == 0)
+    usage("reference models need at least one step", "give positive numbers of steps");
+}
+
+Json settingsJson(const ManipulateSettings& s) {
+  return {{"eps", s.eps.text()},
+          {"levels", s.eps.levels()},
+          {"seed", s.seed},
+          {"profile", s.profile},
+          {"rotation", s.rotation},
+          {"reference_channels", s.referenceChannels},
+          {"reference_dense", s.referenceDense},
+          {"loss", s.loss},
+          {"ladder", s.ladder},
+          {"sigma_widths", s.sigmaWidths},
+          {"batch", s.batch},
+          {"draws", s.draws},
+          {"harmonics", s.harmonics},
+          {"psi_dense", s.psiDense},
+          {"psi_channels", s.psiChannels},
+          {"rate", s.rate},
+          {"psi_rate", s.psiRate},
+          {"warmup_steps", s.warmupSteps},
+          {"psi_steps", s.psiSteps},
+          {"fresh_steps", s.freshSteps},
+          {"restart_every", s.restartEvery},
+          {"sign", s.sign},
+          {"measure_rows", s.measureRows},
+          {"measure_draws", s.measureDraws}};
+}
+
+Json toJson(const ReferenceMeasure& m) {
+  return {{"L", m.rec}, {"KL", m.kl}, {"J", m.objective}};
+}
+
+Json toJson(const std::vector<RungMeasure>& rungs) {
+  Json list = Json::array();
+  for (const RungMeasure& r : rungs) {
+    list.push_back({{"kl_weight", r.weight},
+                    {"entangled", toJson(r.entangled)},
+                    {"disentangled", toJson(r.disentangled)},
+                    {"L_ent_minus_L_dis", r.entangled.rec - r.disentangled.rec},
+                    {"L_gap_standard_error", r.recGapError},
+                    {"J_ent_minus_J_dis", r.entangled.objective - r.disentangled.objective},
+                    {"J_gap_standard_error", r.objectiveGapError}});
+  }
+  return list;
+}
+
+std::vector<RungMeasure> measuresFromJson(const Json& list) {
+  auto one = [](const Json& m) { return ReferenceMeasure{m.at("L"), m.at("KL"), m.at("J")}; };
+  std::vector<RungMeasure> rungs;
+  for (const Json& r : list) {
+    rungs.push_back({r.at("kl_weight"), one(r.at("entangled")), one(r.at("disentangled")), r.at("L_gap_standard_error"),
+                     r.at("J_gap_standard_error")});
+  }
+  return rungs;
+}
+
+constexpr std::size_t kRungValues = 9;
+
+std::vector<double> flat(const RungMeasure& r) {
+  return {r.weight,          r.entangled.rec,          r.entangled.kl, r.entangled.objective, r.disentangled.rec,
+          r.disentangled.kl, r.disentangled.objective, r.recGapError,  r.objectiveGapError};
+}
+
+RungMeasure rungOf(const double* v) {
+  return {v[0], {v[1], v[2], v[3]}, {v[4], v[5], v[6]}, v[7], v[8]};
+}
+
+// A module as PsiFloatNetwork: psi is a Decoder whose "latents" are the features.
+PsiFloatNetwork floatNetwork(const Decoder& decoder, const PsiFeatures& features) {
+  PsiFloatNetwork network;
+  network.features = features;
+  const auto parameters = decoder->named_parameters();
+  auto values = [&](const std::string& name) {
+    const Tensor t = parameters[name].detach().cpu().contiguous();
+    return std::vector<float>(t.data_ptr<float>(), t.data_ptr<float>() + t.numel());
+  };
+  for (const char* name : {"dense", "spread"}) {
+    const std::string prefix = name;
+    const Tensor& weight = parameters[prefix + "_weight"];
+    network.dense.push_back({static_cast<std::uint32_t>(weight.size(1)), static_cast<std::uint32_t>(weight.size(0)),
+                             values(prefix + "_weight"), values(prefix + "_bias")});
+  }
+  for (std::size_t i = 0;; ++i) {
+    const std::string prefix = "deconv" + std::to_string(i);
+    if (!parameters.contains(prefix + "_weight")) break;
+    const Tensor& weight = parameters[prefix + "_weight"];
+    network.deconv.push_back({static_cast<std::uint32_t>(weight.size(0)), static_cast<std::uint32_t>(weight.size(1)),
+                              values(prefix + "_weight"), values(prefix + "_bias")});
+  }
+  return network;
+}
+
+// How the 4x4 cells of psi's first map are shared out among the rotated coordinates at the start: [16], an axis each.
+// Within a block of n coordinates the shares fall as n, n-1, .. 1: axes that show equally strongly could be rotated
+// into one another again.
+std::vector<std::size_t> axisOfCell(const std::vector<double>& rotation, std::size_t k) {
+  std::vector<double> share(k, 0.0);
+  for (std::size_t row = 0; row < k; ++row) {
+    auto sharesColumn = [&](std::size_t other) {
+      for (std::size_t c = 0; c < k; ++c) {
+        if (rotation[row * k + c] != 0.0 && rotation[other * k + c] != 0.0) return true;
+      }
+      return false;
+    };
+    double size = 0, before = 0;
+    for (std::size_t other = 0; other < k; ++other) {
+      if (!sharesColumn(other)) continue;
+      ++size;
+      before += other < row;
+    }
+    if (size > 1) share[row] = (size - before) / (size + 1);  // a block of n has n / 2 in all
+  }
+  std::vector<std::size_t> axes;
+  std::vector<double> given(k, 0.0);
+  for (std::size_t cell = 0; cell < kCells; ++cell) {
+    std::size_t next = 0;
+    for (std::size_t j = 1; j < k; ++j) {
+      if (share[j] * (given[next] + 1.0) > share[next] * (given[j] + 1.0)) next = j;  // the highest average
+    }
+    ++given[next];
+    axes.push_back(next);
+  }
+  return axes;
+}
+
+// Makes a fresh psi draw a different pattern along each rotated coordinate, every cell of its 4x4 map following one of
+// them, as strongly as its inputs vary (our design). Images that favour no axes give no slope to a psi that starts
+// near zero, and one that starts unordered pours its whole budget into whichever coordinate leads by chance. All
+// weights, those that start at zero too, are trained.
+void shapeStart(Decoder& psi, const PsiFeatures& features) {
+  const torch::NoGradGuard noGrad;
+  // From Glorot's bounds to He's, counting the 4 of 16 taps that meet at one output of a transposed convolution.
+  for (const auto& item : psi->named_parameters()) {
+    Tensor weight = item.value();
+    if (weight.dim() < 2) continue;
+    const double in = static_cast<double>(weight.dim() == 4 ? weight.size(0) : weight.size(1));
+    const double out = static_cast<double>(weight.dim() == 4 ? weight.size(1) : weight.size(0));
+    weight.mul_(std::sqrt((weight.dim() == 4 ? 4.0 : 1.0) * (in + out) / in));
+  }
+  const std::size_t k = features.factorSizes.size();
+  const std::size_t harmonics = features.harmonics.size();
+  const std::size_t first = features.count() - k - 2 * k * harmonics;  // of the rotated coordinates
+  const std::vector<std::size_t> axes = axisOfCell(features.rotation, k);
+  auto parameters = psi->named_parameters();
+  // Hidden unit u follows the axis of cell u mod 16.
+  Tensor dense = parameters["dense_weight"];
+  Tensor mask = torch::zeros_like(dense);
+  for (std::int64_t u = 0; u < dense.size(0); ++u) {
+    const std::size_t axis = axes[static_cast<std::size_t>(u) % kCells];
+    mask[u][static_cast<std::int64_t>(first + axis)] = 1.0;
+    for (std::size_t h = 0; h < 2 * harmonics; ++h) {
+      mask[u][static_cast<std::int64_t>(first + k + (h / 2 * k + axis) * 2 + h % 2)] = 1.0;
+    }
+  }
+  dense.mul_(mask * (static_cast<double>(dense.size(1)) / mask.sum(1, true)).sqrt());
+  Tensor spread = parameters["spread_weight"];  // [C0 * 16, units]
+  mask = torch::zeros_like(spread);
+  for (std::int64_t o = 0; o < spread.size(0); ++o) {
+    for (std::int64_t u = 0; u < spread.size(1); ++u) {
+      if (axes[static_cast<std::size_t>(u) % kCells] == axes[static_cast<std::size_t>(o * 5) % kCells])
+        mask[o][u] = 1.0;
+    }
+  }
+  spread.mul_(mask * (static_cast<double>(spread.size(1)) / mask.sum(1, true).clamp_min(1.0)).sqrt());
+}
+
+class Manipulation {
+ public:
+  Manipulation(SourcePtr base, const ManipulateSettings& settings, std::string directory, const Context& context)
+      : base_(std::move(base)),
+        info_(base_->info()),
+        s_(settings),
+        directory_(std::move(directory)),
+        context_(context),
+        device_(openDevice(s_.device)),
+        loss_(pixelLossFromString(s_.loss)) {
+    check(s_, info_);
+    inner_.threads = context.threads;  // no cancellation inside a step: it would leave it half done
+    k_ = static_cast<std::int64_t>(info_.grid.factorCount());
+    for (const Factor& factor : info_.grid.factors()) {
+      features_.factorSizes.push_back(static_cast<std::uint32_t>(factor.size()));
+      features_.factorKinds.push_back(factor.kind);
+    }
+    features_.rotation = rotationMatrix(s_.rotation, features_.factorSizes, s_.seed);
+    features_.harmonics = s_.harmonics;
+    const Tensor rotation =
+        torch::tensor(features_.rotation, torch::kFloat64).view({k_, k_}).to(device_, torch::kFloat32);
+    eps_ = s_.eps.levels() / 255.0;
+    const NetSettings reference{info_.shape, static_cast<int>(k_), s_.referenceChannels, {}, s_.referenceDense};
+    for (std::size_t m = 0; m < s_.ladder.size() * kKinds; ++m) {
+      models_.emplace_back(reference, s_, m % kKinds == 0 ? rotation : Tensor(), device_);
+    }
+    sums_.assign(2 + 2 * models_.size(), 0.0);
+    const NetSettings net{info_.shape, static_cast<int>(features_.count()), s_.psiChannels, {}, s_.psiDense};
+    psi_ = Decoder(net);
+    initialise(*psi_, "psi", s_.seed);
+    shapeStart(psi_, features_);
+    psi_->to(device_);
+    psiAdam_.emplace(psi_->parameters(), s_.psiRate);
+    identity_ = settingsJson(s_);
+    identity_["dataset"] = info_.dataset;
+    identity_["source"] = info_.expression();
+    identity_["fingerprint"] = fingerprint(*rootOf(base_));
+  }
+
+  ManipulateResult run() {
+    std::filesystem::create_directories(directory_);
+    if (std::optional<ManipulateResult> done = finished()) return *done;
+    resume();
+    const double scale = variancePerFactor() * (loss_ == PixelLoss::Bernoulli ? 2.0 : 1.0);
+    for (const double rung : s_.ladder) weights_.push_back(rung * scale);
+    const std::uint64_t total = s_.warmupSteps + s_.psiSteps + s_.freshSteps;
+    if (step_ > freshStart()) quantisePsi();
+    context_.begin("manipulate", total, "steps", step_);
+    if (resumed_) context_.note("resumed at step " + std::to_string(step_));
+    auto saved = std::chrono::steady_clock::now();
+    for (; step_ < total; ++step_) {
+      if (context_.cancel && context_.cancel->requested()) {
+        save();
+        context_.throwIfCancelled();
+      }
+      if (std::chrono::duration<double>(std::chrono::steady_clock::now() - saved).count() > s_.checkpointSeconds) {
+        save();
+        saved = std::chrono::steady_clock::now();
+      }
+      if (step_ == 0) startModels("warmup");
+      if (step_ == s_.warmupSteps) original_ = measure();
+      if (step_ == freshStart()) {
+        quantisePsi();
+        startModels("fresh");
+      }
+      oneStep();
+      context_.advance(1);
+    }
+    ManipulateResult result = finish();
+    context_.end();
+    return result;
+  }
+
+ private:
+  struct Batch {
+    std::vector<std::uint64_t> rows;
+    std::vector<std::uint32_t> levels;  // [N,K]
+    Tensor images;                      // u8 [N,C,H,W], channels last
+    Tensor w;                           // f32 [N,K]
+    std::int64_t size() const { return static_cast<std::int64_t>(rows.size()); }
+    const std::uint32_t* levelsOf(std::size_t i, std::int64_t k) const {
+      return &levels[i * static_cast<std::size_t>(k)];
+    }
+  };
+
+  std::uint64_t freshStart() const { return s_.warmupSteps + s_.psiSteps; }
+  std::string file(const char* name) const { return (std::filesystem::path(directory_) / name).string(); }
+
+  // Runs tasks on the threads there are, each with LibTorch held to one thread of its own: OpenMP teams inside would
+  // only fight over the cores.
+  void tasks(std::uint64_t count, const std::function<void(std::uint64_t)>& task) const {
+    parallelFor(inner_, count, 1, [&](std::uint64_t begin, std::uint64_t, int) {
+      prepareTrainingThread();
+      task(begin);
+    });
+  }
+
+  Batch gather(std::vector<std::uint64_t> rows) const {
+    Batch batch;
+    batch.rows = std::move(rows);
+    const std::int64_t n = batch.size();
+    const ImageShape& shape = info_.shape;
+    batch.levels.resize(static_cast<std::size_t>(n * k_));
+    Tensor images = torch::empty({n, shape.height, shape.width, shape.channels}, torch::kUInt8);
+    Tensor w = torch::empty({n, k_});
+    for (std::int64_t i = 0; i < n; ++i) {
+      const std::uint64_t row = batch.rows[static_cast<std::size_t>(i)];
+      base_->read(row, images.data_ptr<std::uint8_t>() + i * static_cast<std::int64_t>(shape.bytes()));
+      std::uint32_t* levels = &batch.levels[static_cast<std::size_t>(i * k_)];
+      info_.grid.levelsOf(base_->canonicalIndex(base_->gridIndex(row)), levels);
+      for (std::int64_t k = 0; k < k_; ++k) {
+        w.data_ptr<float>()[i * k_ + k] =
+            static_cast<float>(whitened(levels[k], features_.factorSizes[static_cast<std::size_t>(k)]));
+      }
+    }
+    batch.images = images.permute({0, 3, 1, 2}).to(device_);
+    batch.w = w.to(device_);
+    return batch;
+  }
+
+  Tensor featuresOf(const Batch& batch, std::int64_t begin, std::int64_t end) const {
+    const auto width = static_cast<std::int64_t>(features_.count());
+    Tensor features = torch::empty({end - begin, width});
+    for (std::int64_t i = begin; i < end; ++i) {
+      features_.real(batch.levelsOf(static_cast<std::size_t>(i), k_), features.data_ptr<float>() + (i - begin) * width);
+    }
+    return features.to(device_);
+  }
+
+  // [D,N,K]; every other draw is the negative of the one before, which cancels the odd part of the noise.
+  Tensor noise(const Philox& stream, const std::vector<std::uint64_t>& indices, std::int64_t n, int draws) const {
+    Tensor eta = torch::empty({draws, n, k_});
+    for (int d = 0; d < draws; ++d) {
+      float* to = eta.data_ptr<float>() + d * n * k_;
+      if (d % 2 == 1) {
+        for (std::int64_t i = 0; i < n * k_; ++i) to[i] = -to[i - n * k_];
+        continue;
+      }
+      // One index per step (a whole draw) or per image.
+      const std::int64_t each = n / static_cast<std::int64_t>(indices.size());
+      for (std::size_t i = 0; i < indices.size(); ++i) {
+        std::vector<float> values(static_cast<std::size_t>(each * k_));
+        stream.normals(indices[i] * static_cast<std::uint64_t>(draws) + static_cast<std::uint64_t>(d), values.data(),
+                       values.size());
+        std::copy(values.begin(), values.end(), to + static_cast<std::int64_t>(i) * each * k_);
+      }
+    }
+    return eta.to(device_);
+  }
+
+  Tensor onUnit(const Tensor& images) const { return images.to(torch::kFloat32).div_(255.0); }
+
+  // The images that the integer network makes, u8.
+  Tensor shipped(const Batch& batch) const {
+    Tensor images = batch.images.to(torch::kCPU).permute({0, 2, 3, 1}).contiguous();
+    const std::size_t bytes = info_.shape.bytes();
+    std::vector<std::int16_t> delta(bytes);
+    for (std::size_t i = 0; i < batch.rows.size(); ++i) {
+      integer_->deltas(batch.levelsOf(i, k_), delta.data());
+      std::uint8_t* image = images.data_ptr<std::uint8_t>() + i * bytes;
+      for (std::size_t p = 0; p < bytes; ++p) {
+        image[p] = static_cast<std::uint8_t>(std::min(std::max(image[p] + delta[p], 0), 255));
+      }
+    }
+    return images.permute({0, 3, 1, 2}).to(device_);
+  }
+
+  void startModels(const std::string& scope) {
+    for (std::size_t m = 0; m < models_.size(); ++m) models_[m].initialise(scope + std::to_string(m / kKinds), s_.seed);
+  }
+
+  // A rung whose models were just started anew says nothing yet about where to push.
+  std::optional<std::uint64_t> restingRung() const {
+    if (s_.restartEvery == 0 || step_ < s_.warmupSteps || step_ >= freshStart()) return std::nullopt;
+    const std::uint64_t since = step_ - s_.warmupSteps;
+    if (since < s_.restartEvery || since % s_.restartEvery >= s_.restartEvery / 2) return std::nullopt;
+    return since / s_.restartEvery % s_.ladder.size();
+  }
+
+  void oneStep() {
+    const bool withPsi = step_ >= s_.warmupSteps && step_ < freshStart();
+    const bool fresh = step_ >= freshStart();
+    // Fresh models see the very rows and noise that the first ones saw: the two are compared.
+    const std::uint64_t index = fresh ? step_ - freshStart() : step_;
+    const Philox rowStream(s_.seed, "manipulate:rows");
+    std::vector<std::uint64_t> rows;
+    for (int i = 0; i < s_.batch; ++i)
+      rows.push_back(rowStream.below(base_->size(), index, static_cast<std::uint64_t>(i)));
+    const Batch batch = gather(std::move(rows));
+    const Tensor eta = noise(Philox(s_.seed, "manipulate:noise"), {index}, batch.size(), s_.draws);
+    const Tensor x = onUnit(fresh ? shipped(batch) : batch.images);
+
+    // psi forward, its graph kept for the way back.
+    std::vector<Tensor> m(kChunks);
+    const std::int64_t cut = batch.size() / 2;
+    auto chunk = [&](const Tensor& t, std::uint64_t c) { return c == 0 ? t.slice(0, 0, cut) : t.slice(0, cut); };
+    Tensor target = x;
+    if (withPsi) {
+      tasks(kChunks, [&](std::uint64_t c) {
+        m[c] = psi_->forward(featuresOf(batch, c == 0 ? 0 : cut, c == 0 ? cut : batch.size())).tanh();
+      });
+      torch::NoGradGuard noGrad;
+      target = perturbed(x, torch::cat({m[0], m[1]}), eps_);
+    }
+    if (withPsi && s_.restartEvery > 0) {
+      const std::uint64_t since = step_ - s_.warmupSteps;
+      if (since > 0 && since % s_.restartEvery == 0) {
+        const std::uint64_t rung = since / s_.restartEvery % s_.ladder.size();
+        for (int kind = 0; kind < kKinds; ++kind) {
+          models_[rung * kKinds + static_cast<std::size_t>(kind)].initialise(
+              "restart" + std::to_string(since / s_.restartEvery), s_.seed);
+        }
+      }
+    }
+
+    std::vector<ReferenceModel::Step> steps(models_.size());
+    tasks(models_.size(),
+          [&](std::uint64_t i) { steps[i] = models_[i].run(batch.w, eta, target, weights_[i / kKinds], true); });
+
+    if (withPsi) {
+      Tensor signal;
+      const std::optional<std::uint64_t> resting = restingRung();
+      std::int64_t rungs = 0;
+      for (std::size_t r = 0; r < s_.ladder.size(); ++r) {
+        if (resting == r && s_.ladder.size() > 1) continue;
+        const Tensor one = psiSignal(steps[r * kKinds + 1].reconstruction, steps[r * kKinds].reconstruction, loss_);
+        signal = rungs++ == 0 ? one : signal + one;
+      }
+      // What all images share moves no axis, but is where two trainings differ most: psi would saturate on it.
+      signal = (signal - signal.mean(0, true)) * (s_.sign / static_cast<double>(rungs * batch.size()));
+      std::vector<std::vector<Tensor>> gradients(kChunks);
+      tasks(kChunks, [&](std::uint64_t c) {
+        const Tensor toM = throughClip(chunk(x, c), m[c].detach(), eps_, chunk(signal, c));
+        gradients[c] = torch::autograd::grad({m[c]}, psiAdam_->parameters(), {toM});
+      });
+      for (std::size_t i = 0; i < gradients[0].size(); ++i) gradients[0][i].add_(gradients[1][i]);
+      psiAdam_->step(gradients[0]);
+    }
+    record(steps, withPsi ? (m[0].detach().abs().mean() + m[1].detach().abs().mean()).item<double>() / 2 : 0.0);
+  }
+
+  // Sums the losses up to the next point of the curves.
+  void record(const std::vector<ReferenceModel::Step>& steps, double meanM) {
+    sums_[0] += 1.0;
+    sums_[1] += meanM;
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      const double rec = steps[i].rec.mean().item<double>();
+      const double kl = steps[i].kl.mean().item<double>();
+      if (!std::isfinite(rec) || !std::isfinite(kl)) {
+        throw Error(ErrorKind::Failed,
+                    "the losses of the reference models are not finite at step " + std::to_string(step_),
+                    "lower the learning rate (--rate)");
+      }
+      sums_[2 + 2 * i] += rec;
+      sums_[3 + 2 * i] += kl;
+    }
+    if ((step_ + 1) % 10 == 0) {
+      const std::size_t top = s_.ladder.size() - 1;
+      const double* v = &sums_[2 + 2 * top * kKinds];
+      const double gap = v[0] - v[2] + weights_[top] * (v[1] - v[3]);
+      context_.status("L_ent " + shortReal(v[0] / sums_[0]) + "  L_dis " + shortReal(v[2] / sums_[0]) +
+                      "  J_ent-J_dis " + shortReal(gap / sums_[0]));
+    }
+    if ((step_ + 1) % kCurveEvery != 0) return;
+    std::vector<double> point{static_cast<double>(step_ + 1)};
+    for (const double sum : sums_) point.push_back(sum / sums_[0]);
+    curve_.push_back(std::move(point));
+    std::fill(sums_.begin(), sums_.end(), 0.0);
+  }
+
+  // Every reference model on fixed rows and noise: the same for all models, rungs and phases.
+  std::vector<RungMeasure> measure() {
+    constexpr std::uint64_t kRowsAtOnce = 32;
+    const Philox rowStream(s_.seed, "manipulate:measure");
+    const Philox noiseStream(s_.seed, "manipulate:measure-noise");
+    const std::uint64_t blocks = (s_.measureRows + kRowsAtOnce - 1) / kRowsAtOnce;
+    std::vector<std::vector<std::vector<double>>> rec(models_.size()), kl(models_.size());  // [model][block][image]
+    for (std::size_t m = 0; m < models_.size(); ++m) {
+      rec[m].resize(blocks);
+      kl[m].resize(blocks);
+    }
+    tasks(blocks, [&](std::uint64_t block) {
+      std::vector<std::uint64_t> rows, indices;
+      for (std::uint64_t i = block * kRowsAtOnce; i < std::min(s_.measureRows, (block + 1) * kRowsAtOnce); ++i) {
+        rows.push_back(rowStream.below(base_->size(), i));
+        indices.push_back(i);
+      }
+      const Batch batch = gather(std::move(rows));
+      const Tensor eta = noise(noiseStream, indices, batch.size(), s_.measureDraws);
+      const Tensor x = onUnit(integer_ ? shipped(batch) : batch.images);
+      for (std::size_t m = 0; m < models_.size(); ++m) {
+        const auto step = models_[m].run(batch.w, eta, x, weights_[m / kKinds], false);
+        const Tensor r = step.rec.to(torch::kCPU, torch::kFloat64).contiguous();
+        const Tensor q = step.kl.to(torch::kCPU, torch::kFloat64).contiguous();
+        rec[m][block].assign(r.data_ptr<double>(), r.data_ptr<double>() + r.numel());
+        kl[m][block].assign(q.data_ptr<double>(), q.data_ptr<double>() + q.numel());
+      }
+    });
+    auto joinedUp = [](const std::vector<std::vector<double>>& parts) {
+      std::vector<double> all;
+      for (const auto& part : parts) all.insert(all.end(), part.begin(), part.end());
+      return all;
+    };
+    const auto n = static_cast<double>(s_.measureRows);
+    auto mean = [&](const std::vector<double>& v) {
+      double sum = 0;
+      for (const double value : v) sum += value;
+      return sum / n;
+    };
+    auto standardError = [&](const std::vector<double>& v) {
+      const double centre = mean(v);
+      double sum = 0;
+      for (const double value : v) sum += (value - centre) * (value - centre);
+      return std::sqrt(sum / (n - 1) / n);
+    };
+    std::vector<RungMeasure> measures;
+    for (std::size_t r = 0; r < s_.ladder.size(); ++r) {
+      const double weight = weights_[r];
+      RungMeasure measure;
+      measure.weight = weight;
+      std::vector<double> recGap(s_.measureRows), objectiveGap(s_.measureRows);
+      for (std::size_t kind = 0; kind < kKinds; ++kind) {
+        const std::vector<double> recs = joinedUp(rec[r * kKinds + kind]);
+        const std::vector<double> kls = joinedUp(kl[r * kKinds + kind]);
+        ReferenceMeasure& to = kind == 0 ? measure.entangled : measure.disentangled;
+        to = {mean(recs), mean(kls), mean(recs) + weight * mean(kls)};
+        for (std::size_t i = 0; i < recs.size(); ++i) {
+          recGap[i] += (kind == 0 ? 1 : -1) * recs[i];
+          objectiveGap[i] += (kind == 0 ? 1 : -1) * (recs[i] + weight * kls[i]);
+        }
+      }
+      measure.recGapError = standardError(recGap);
+      measure.objectiveGapError = standardError(objectiveGap);
+      measures.push_back(measure);
+    }
+    return measures;
+  }
+
+  std::vector<std::uint32_t> levelsOfRows(const char* stream, std::uint64_t count) const {
+    const Philox draws(s_.seed, stream);
+    std::vector<std::uint32_t> levels(count * static_cast<std::uint64_t>(k_));
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const std::uint64_t row = draws.below(base_->size(), i);
+      info_.grid.levelsOf(base_->canonicalIndex(base_->gridIndex(row)), &levels[i * static_cast<std::uint64_t>(k_)]);
+    }
+    return levels;
+  }
+
+  void quantisePsi() {
+    for (const Tensor& parameter : psiAdam_->parameters()) {
+      if (!parameter.isfinite().all().item<bool>()) {
+        throw Error(ErrorKind::Failed, "psi's weights are not finite", "lower its learning rate (--psi-rate)");
+      }
+    }
+    integer_ =
+        quantise(floatNetwork(psi_, features_), s_.eps, levelsOfRows("manipulate:calibration", kCalibrationRows));
+    integer_->dataset = info_.dataset;
+    integer_->fingerprint = identity_["fingerprint"];
+    integer_->provenance = identity_.dump();
+  }
+
+  // Summed over pixels, of the original, divided by the number of factors that vary.
+  double variancePerFactor() {
+    const Philox stream(s_.seed, "manipulate:variance");
+    const std::size_t bytes = info_.shape.bytes();
+    std::vector<double> sum(bytes), squares(bytes);
+    std::vector<std::uint8_t> image(bytes);
+    for (std::uint64_t i = 0; i < kVarianceRows; ++i) {
+      base_->read(stream.below(base_->size(), i), image.data());
+      for (std::size_t p = 0; p < bytes; ++p) {
+        const double value = image[p] / 255.0;
+        sum[p] += value;
+        squares[p] += value * value;
+      }
+    }
+    double total = 0;
+    const auto n = static_cast<double>(kVarianceRows);
+    for (std::size_t p = 0; p < bytes; ++p) total += squares[p] / n - (sum[p] / n) * (sum[p] / n);
+    const auto varying =
+        std::count_if(features_.factorSizes.begin(), features_.factorSizes.end(), [](auto size) { return size > 1; });
+    if (!(total > 0)) throw Error(ErrorKind::Failed, "all images of '" + info_.expression() + "' are equal", "");
+    return total / static_cast<double>(varying);
+  }
+
+  NamedTensors tensors() const {
+    NamedTensors all;
+    appendAdamState(*psiAdam_, "psi/", all);
+    for (std::size_t m = 0; m < models_.size(); ++m) models_[m].appendState("model" + std::to_string(m) + "/", all);
+    return all;
+  }
+
+  void save() {
+    if (step_ == 0) return;  // nothing that starting anew would not give
+    NamedTensors all = tensors();
+    std::vector<double> progress{static_cast<double>(step_), static_cast<double>(original_.size())};
+    for (const RungMeasure& rung : original_) {
+      const std::vector<double> values = flat(rung);
+      progress.insert(progress.end(), values.begin(), values.end());
+    }
+    progress.insert(progress.end(), sums_.begin(), sums_.end());
+    for (const std::vector<double>& point : curve_) progress.insert(progress.end(), point.begin(), point.end());
+    all.emplace_back("progress", torch::tensor(progress, torch::kFloat64));
+    saveCheckpoint(file(kCheckpoint), identity_.dump(), all);
+    writeLog("partial", nullptr);
+  }
+
+  void resume() {
+    const std::string path = file(kCheckpoint);
+    if (s_.overwrite || !std::filesystem::exists(path)) return;
+    startModels("warmup");  // makes the optimisers' tensors, which the checkpoint fills
+    loadCheckpoint(path, identity_.dump(), tensors());
+    const Tensor vector = loadCheckpointVector(path, "progress");
+    const double* progress = vector.data_ptr<double>();
+    const auto length = static_cast<std::size_t>(vector.numel());
+    const std::size_t rungs = s_.ladder.size();
+    const std::size_t measured = length >= 2 && progress[1] > 0 ? rungs : 0;
+    const std::size_t fixed = 2 + measured * kRungValues + sums_.size();
+    const std::size_t width = sums_.size() + 1;
+    const bool sound = length >= fixed && (length - fixed) % width == 0 && progress[0] >= 1 &&
+                       progress[0] <= static_cast<double>(freshStart() + s_.freshSteps);
+    if (!sound) throw Error(ErrorKind::BadFile, path + " is damaged", "start anew with --force");
+    step_ = static_cast<std::uint64_t>(progress[0]);
+    const double* at = progress + 2;
+    for (std::size_t r = 0; r < measured; ++r, at += kRungValues) original_.push_back(rungOf(at));
+    std::copy(at, at + sums_.size(), sums_.begin());
+    for (at += sums_.size(); at < progress + length; at += width) curve_.emplace_back(at, at + width);
+    resumed_ = true;
+  }
+
+  std::optional<ManipulateResult> finished() const {
+    if (s_.overwrite || !std::filesystem::exists(file("log.json"))) return std::nullopt;
+    try {
+      const Json log = Json::parse(readTextFile(file("log.json")));
+      if (log.at("identity") != identity_) {
+        std::string what;
+        for (const auto& [key, value] : identity_.items()) {
+          const Json there = log["identity"].value(key, Json());
+          if (what.empty() && there != value) what = key + " is " + there.dump() + " there, " + value.dump() + " here";
+        }
+        throw Error(ErrorKind::BadFile, directory_ + " belongs to another run: " + what,
+                    "use another directory, the same settings, or --force to start anew");
+      }
+      if (log.at("status") != "done" || !std::filesystem::exists(file("psi.h5"))) return std::nullopt;
+      ManipulateResult result = paths();
+      result.original = measuresFromJson(log.at("original"));
+      result.modified = measuresFromJson(log.at("modified"));
+      result.quantisationMean = log.at("quantisation").at("mean_levels");
+      result.quantisationMax = log.at("quantisation").at("max_levels");
+      result.meanDelta = log.at("mean_abs_delta");
+      result.clippedShare = log.at("clipped_share");
+      result.alreadyDone = true;
+      return result;
+    } catch (const Json::exception&) {
+      throw Error(ErrorKind::BadFile, file("log.json") + " is not a run's log",
+                  "use another directory, or --force to start anew");
+    }
+  }
+
+  ManipulateResult paths() const {
+    ManipulateResult result;
+    result.psiPath = file("psi.h5");
+    result.logPath = file("log.json");
+    result.resumed = resumed_;
+    return result;
+  }
+
+  void writeLog(const char* status, const ManipulateResult* result) const {
+    Json log{{"schema_version", 1}, {"status", status}, {"identity", identity_}};
+    if (!original_.empty()) log["original"] = toJson(original_);
+    if (result) {
+      log["modified"] = toJson(result->modified);
+      log["quantisation"] = {{"mean_levels", result->quantisationMean}, {"max_levels", result->quantisationMax}};
+      log["mean_abs_delta"] = result->meanDelta;
+      log["clipped_share"] = result->clippedShare;
+    }
+    log["curves"] = Json::array();
+    for (const std::vector<double>& point : curve_) {
+      Json rungs = Json::array();
+      for (std::size_t r = 0; r < s_.ladder.size(); ++r) {
+        const double* v = &point[3 + 2 * r * kKinds];
+        rungs.push_back({{"L_ent", v[0]}, {"KL_ent", v[1]}, {"L_dis", v[2]}, {"KL_dis", v[3]}});
+      }
+      const auto step = static_cast<std::uint64_t>(point[0]);
+      log["curves"].push_back({{"step", step},
+                               {"phase", step <= s_.warmupSteps ? "warmup"
+                                         : step <= freshStart() ? "psi"
+                                                                : "fresh"},
+                               {"mean_abs_m", point[2]},
+                               {"rungs", std::move(rungs)}});
+    }
+    log["circumstances"] = {{"device", toString(device_)},
+                            {"libtorch", torchVersion()},
+                            {"threads", context_.threads},
+                            {"resumed", resumed_}};
+    writeTextFile(file("log.json"), log.dump(1) + "\n", Overwrite::Replace);
+  }
+
+  ManipulateResult finish() {
+    ManipulateResult result = paths();
+    result.original = original_;
+    result.modified = measure();
+    measureQuantisation(result);
+    measureDelta(result);
+    integer_->save(result.psiPath, Overwrite::Replace);
+    writeLog("done", &result);
+    std::filesystem::remove(file(kCheckpoint));
+    return result;
+  }
+
+  void measureQuantisation(ManipulateResult& result) const {
+    const PsiFloatNetwork network = floatNetwork(psi_, features_);
+    const std::vector<std::uint32_t> levels = levelsOfRows("manipulate:quantisation", kQuantisationRows);
+    std::vector<double> sum(kQuantisationRows), largest(kQuantisationRows);
+    parallelFor(inner_, kQuantisationRows, 1, [&](std::uint64_t i, std::uint64_t, int) {
+      const std::uint32_t* row = &levels[i * static_cast<std::uint64_t>(k_)];
+      const std::vector<float> real = evaluateFloat(network, row);
+      std::vector<std::int16_t> delta(real.size());
+      integer_->deltas(row, delta.data());
+      for (std::size_t p = 0; p < real.size(); ++p) {
+        const double error = std::fabs(static_cast<double>(real[p]) * s_.eps.levels() - delta[p]);
+        sum[i] += error / static_cast<double>(real.size());
+        largest[i] = std::max(largest[i], error);
+      }
+    });
+    for (std::size_t i = 0; i < sum.size(); ++i) {
+      result.quantisationMean += sum[i] / static_cast<double>(kQuantisationRows);
+      result.quantisationMax = std::max(result.quantisationMax, largest[i]);
+    }
+  }
+
+  void measureDelta(ManipulateResult& result) const {
+    const Philox rowStream(s_.seed, "manipulate:measure");
+    const std::size_t bytes = info_.shape.bytes();
+    std::vector<std::uint8_t> image(bytes);
+    std::vector<std::int16_t> delta(bytes);
+    std::vector<std::uint32_t> levels(static_cast<std::size_t>(k_));
+    std::uint64_t moved = 0;
+    std::uint64_t clipped = 0;
+    for (std::uint64_t i = 0; i < s_.measureRows; ++i) {
+      const std::uint64_t row = rowStream.below(base_->size(), i);
+      base_->read(row, image.data());
+      info_.grid.levelsOf(base_->canonicalIndex(base_->gridIndex(row)), levels.data());
+      integer_->deltas(levels.data(), delta.data());
+      for (std::size_t p = 0; p < bytes; ++p) {
+        const int wanted = image[p] + delta[p];
+        const int got = std::min(std::max(wanted, 0), 255);
+        moved += static_cast<std::uint64_t>(std::abs(got - image[p]));
+        clipped += got != wanted;
+      }
+    }
+    const double values = static_cast<double>(s_.measureRows) * static_cast<double>(bytes);
+    result.meanDelta = static_cast<double>(moved) / values / 255.0;
+    result.clippedShare = static_cast<double>(clipped) / values;
+  }
+
+  SourcePtr base_;
+  SourceInfo info_;
+  ManipulateSettings s_;
+  std::string directory_;
+  const Context& context_;
+  Context inner_;
+  torch::Device device_;
+  PixelLoss loss_;
+  std::int64_t k_ = 0;
+  double eps_ = 0;
+  PsiFeatures features_;
+  std::vector<double> weights_;
+  std::vector<ReferenceModel> models_;  // rung by rung: entangled, disentangled
+  Decoder psi_{nullptr};
+  std::optional<Adam> psiAdam_;
+  std::optional<PsiNetwork> integer_;
+  Json identity_;
+  std::vector<RungMeasure> original_;
+  std::vector<double> sums_;  // since the last point of the curve: steps, |m|, then L and KL of each model
+  std::vector<std::vector<double>> curve_;  // step, then the means of what sums_ holds
+  std::uint64_t step_ = 0;
+  bool resumed_ = false;
+};
+
+}  // namespace
+
+ManipulateSettings ManipulateSettings::forProfile(const std::string& profile) {
+  ManipulateSettings s;
+  s.profile = profile;
+  if (profile == "quick") return s;
+  if (profile != "pilot" && profile != "paper")
+    usage("no profile is called '" + profile + "'", "known: quick, pilot, paper");
+  // Both train at 64x64 with conv64's decoder; they differ in the number of steps.
+  s.referenceChannels = {32, 32, 64, 64};
+  s.referenceDense = 256;
+  s.psiChannels = {32, 32, 64, 64};
+  s.psiDense = 256;
+  s.draws = 4;
+  const std::uint64_t scale = profile == "pilot" ? 1 : 10;
+  s.warmupSteps = 2000 * scale;
+  s.psiSteps = 6000 * scale;
+  s.freshSteps = 2000 * scale;
+  return s;
+}
+
+std::vector<double> rotationMatrix(const std::string& name, const std::vector<std::uint32_t>& factorSizes,
+                                   std::uint64_t seed) {
+  const std::size_t k = factorSizes.size();
+  std::vector<std::size_t> varying;
+  for (std::size_t i = 0; i < k; ++i) {
+    if (factorSizes[i] > 1) varying.push_back(i);
+  }
+  const std::size_t n = varying.size();
+  if (n < 2)
+    usage("a rotation needs two factors that vary, this dataset has " + std::to_string(n), "choose another dataset");
+  std::vector<double> r(k * k, 0.0);
+  for (std::size_t i = 0; i < k; ++i) r[i * k + i] = factorSizes[i] > 1 ? 0.0 : 1.0;
+  auto at = [&](std::size_t row, std::size_t column) -> double& { return r[varying[row] * k + varying[column]]; };
+  auto pair = [&](std::size_t i) {
+    const double half = sqrtDet(0.5);
+    at(i, i) = half;
+    at(i, i + 1) = -half;
+    at(i + 1, i) = half;
+    at(i + 1, i + 1) = half;
+  };
+  auto triple = [&](std::size_t i) {
+    constexpr double kBlock[3][3] = {{2, -1, 2}, {2, 2, -1}, {-1, 2, 2}};
+    for (std::size_t a = 0; a < 3; ++a) {
+      for (std::size_t b = 0; b < 3; ++b) at(i + a, i + b) = kBlock[a][b] / 3.0;
+    }
+  };
+  if (name == "blocks" || name == "pairs") {
+    for (std::size_t i = 0; i < n;) {
+      const std::size_t left = n - i;
+      // 4 = 2 + 2 and 2 = 2 are what triples cannot cover; an odd count of pairs ends in one triple.
+      const bool three = name == "blocks" ? left == 3 || left >= 5 : left == 3;
+      if (three) {
+        triple(i);
+      } else {
+        pair(i);
+      }
+      i += three ? 3 : 2;
+    }
+  } else if (name == "random") {
+    const Philox stream(seed, "manipulate:rotation");
+    for (std::size_t row = 0; row < n; ++row) {
+      for (std::size_t column = 0; column < n; ++column) at(row, column) = stream.normalPair(row, column)[0];
+      for (int pass = 0; pass < 2; ++pass) {  // twice is enough for orthogonality to rounding
+        for (std::size_t before = 0; before < row; ++before) {
+          double dot = 0;
+          for (std::size_t c = 0; c < n; ++c) dot += at(row, c) * at(before, c);
+          for (std::size_t c = 0; c < n; ++c) at(row, c) -= dot * at(before, c);
+        }
+      }
+      double norm = 0;
+      for (std::size_t c = 0; c < n; ++c) norm += at(row, c) * at(row, c);
+      for (std::size_t c = 0; c < n; ++c) at(row, c) /= sqrtDet(norm);
+    }
+  } else {
+    usage("no rotation is called '" + name + "'", "known: blocks, pairs, random");
+  }
+  return r;
+}
+
+ManipulateResult manipulate(SourcePtr base, const ManipulateSettings& settings, const std::string& runDirectory,
+                            const Context& context) {
+  return Manipulation(std::move(base), settings, runDirectory, context).run();
+}
+
+}  // namespace offaxis

@@ -1,0 +1,92 @@
+// Training psi: the manipulation of Zietlow, Rolinek and Martius (ICML 2021) against two kinds of reference models,
+// ending in the integer network that ships. No LibTorch in this header.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/context.h"
+#include "core/text.h"
+#include "datasets/source.h"
+
+namespace offaxis {
+
+struct ManipulateSettings {
+  Budget eps = Budget::parse("0.1");
+  std::uint64_t seed = 0;
+  std::string profile = "quick";    // a label; profileSettings() fills the rest
+  std::string rotation = "blocks";  // see rotationMatrix()
+  // The reference decoders, as NetSettings (learn/nets.h) has them: conv32's.
+  std::vector<int> referenceChannels{16, 32, 32};
+  int referenceDense = 128;
+  std::string loss = "squared-error";  // of the reference models, or "bernoulli"
+  // KL weights of the rungs, as multiples of the original's summed pixel variance per factor: so a ladder means the
+  // same on every dataset (a rung far above 1 loses every factor in the noise).
+  std::vector<double> ladder{0.065, 0.39};
+  std::vector<int> sigmaWidths{64, 64};
+  int batch = 32;  // images a step
+  int draws = 2;   // of the latent noise for each image; even draws are the odd ones' negatives
+  std::vector<double> harmonics{1, 2, 3, 4.5, 6};  // psi's inputs, see PsiFeatures
+  int psiDense = 128;
+  std::vector<int> psiChannels{32, 32, 64};  // from the picture inwards, as in NetSettings
+  double rate = 1e-3;                        // Adam, reference models
+  double psiRate = 5e-4;                     // Adam, psi
+  std::uint64_t warmupSteps = 1000;          // reference models alone, on the original
+  std::uint64_t psiSteps = 3000;             // psi and reference models, one step each in turn
+  std::uint64_t freshSteps = 1000;           // new reference models on the frozen, quantised result
+  std::uint64_t restartEvery = 0;            // psi steps after which one rung's models start anew, in turn; 0: never
+  int sign = 1;                              // -1 trains the sign-flipped control, which favours the factors
+  std::uint64_t measureRows = 1024;          // images that every reported L, KL and J is a mean over
+  int measureDraws = 4;
+
+  // These never change the result.
+  std::string device = "auto";
+  double checkpointSeconds = 30;
+  bool overwrite = false;  // start anew over a run of another configuration
+
+  // Throws Error(Usage) for an unknown profile.
+  static ManipulateSettings forProfile(const std::string& profile);
+};
+
+// One reference model's means over the measured images, in nats for Bernoulli, in squared [0,1] levels summed over
+// pixels otherwise.
+struct ReferenceMeasure {
+  double rec = 0, kl = 0, objective = 0;  // L, KL, J = L + weight KL
+};
+
+struct RungMeasure {
+  double weight = 0;  // absolute
+  ReferenceMeasure entangled, disentangled;
+  // Standard errors, over images, of L_ent - L_dis and J_ent - J_dis (paired: same images, same noise).
+  double recGapError = 0, objectiveGapError = 0;
+};
+
+struct ManipulateResult {
+  std::vector<RungMeasure> original;  // reference models trained on the original
+  std::vector<RungMeasure> modified;  // fresh ones, trained on the modified images of the integer network
+  double quantisationMean = 0, quantisationMax = 0;  // |float - integer| in levels
+  double meanDelta = 0;                              // mean |x' - x| on [0,1] pixels, after clipping
+  double clippedShare = 0;                           // share of pixel values whose delta the clip cut
+  std::string psiPath, logPath;
+  bool resumed = false, alreadyDone = false;
+};
+
+// R, [K,K] row-major, orthogonal; factors of one level are left alone. Names (our design, except the 45 degree pairs):
+//   blocks  balanced 3x3 blocks 1/3 [[2,-1,2],[2,2,-1],[-1,2,2]] over consecutive factors, pairs where 3 do not fit
+//   pairs   45 degrees on consecutive pairs (an odd count ends in one 3x3 block)
+//   random  Gram-Schmidt of a Philox normal matrix of this seed
+// Throws Error(Usage) for an unknown name or fewer than two factors to rotate.
+std::vector<double> rotationMatrix(const std::string& name, const std::vector<std::uint32_t>& factorSizes,
+                                   std::uint64_t seed);
+
+// Trains psi on `base` (already reduced to the size to train at) and writes psi.h5 and log.json to `runDirectory`,
+// which is made where it is missing. Checkpoints there, and goes on from them: a resumed run gives the same psi, to the
+// bit, as one that was never stopped on the same machine, whatever the number of threads. A finished run of the same
+// configuration is returned as it stands. Throws Error(BadFile) for a directory of another configuration or dataset,
+// Error(Failed) for losses that are not finite, Error(Usage) for settings out of range, Error(Interrupted) after a
+// clean checkpoint.
+ManipulateResult manipulate(SourcePtr base, const ManipulateSettings& settings, const std::string& runDirectory,
+                            const Context& context);
+
+}  // namespace offaxis

@@ -1,0 +1,345 @@
+#include "learn/trainer.h"
+
+#include <torch/torch.h>
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "core/philox.h"
+#include "core/text.h"
+#include "learn/adam.h"
+#include "learn/checkpoint.h"
+#include "learn/device.h"
+#include "learn/image_feed.h"
+#include "learn/objectives.h"
+#include "learn/run_directory.h"
+#include "storage/hash.h"
+#include "storage/staged.h"
+
+namespace offaxis {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Clock = std::chrono::steady_clock;
+
+constexpr int kSchemaVersion = 1;
+constexpr std::int64_t kStatisticsImages = 2048;
+constexpr double kActiveBelow = 0.8;  // mean posterior variance: below it a latent carries information
+
+void check(const TrainSettings& settings) {
+  const auto require = [](bool holds, const std::string& what) {
+    if (!holds) throw Error(ErrorKind::Usage, what);
+  };
+  require(settings.beta >= 0 && std::isfinite(settings.beta), "beta must be a number >= 0");
+  require(settings.latents >= 1 && settings.latents <= 1000, "latents must be 1 to 1000");
+  require(settings.batch >= 1 && settings.batch <= 65536, "the batch must be 1 to 65536 images");
+  require(settings.steps >= 1, "a run has at least one step");
+  require(settings.learningRate > 0 && std::isfinite(settings.learningRate), "the learning rate must be a number > 0");
+  require(settings.logEvery >= 1 && settings.checkpointEvery >= 1, "intervals are at least one step");
+}
+
+void makeDirectory(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error || !std::filesystem::is_directory(path, error)) {
+    throw Error(ErrorKind::CannotWrite, "cannot make the directory " + path + (error ? ": " + error.message() : ""));
+  }
+}
+
+// One run, from its settings to its files.
+class Training {
+ public:
+  Training(SourcePtr source, const TrainSettings& settings, const std::string& directory, const Context& context)
+      : source_(std::move(source)),
+        settings_(settings),
+        directory_(directory),
+        context_(context),
+        device_(openDevice(settings.device)),
+        net_(NetSettings::preset(settings.net, source_->info().shape, settings.latents)),
+        encoder_(net_),
+        decoder_(net_),
+        objective_(makeObjective(settings.model, {pixelLossFromString(settings.loss), settings.beta})),
+        identity_(runIdentity(*source_, settings)),
+        rows_(settings.seed, "batches"),
+        eta_(settings.seed, "eta"),
+        feed_(source_, device_, context) {
+    initialise(*encoder_, "encoder", settings_.seed);
+    initialise(*decoder_, "decoder", settings_.seed);
+    encoder_->to(device_);
+    decoder_->to(device_);
+    std::vector<torch::Tensor> parameters;
+    for (const auto& [scope, module] : modules()) {
+      for (const auto& item : module->named_parameters()) {
+        names_.push_back(scope + "/" + item.key());
+        parameters.push_back(item.value());
+      }
+    }
+    adam_ = std::make_unique<Adam>(std::move(parameters), settings_.learningRate);
+  }
+
+  TrainResult run() {
+    makeDirectory(directory_);
+    if (!settings_.overwrite && std::filesystem::exists(checkpointPath(directory_))) restore();
+    const std::uint64_t before = step();
+    if (before > settings_.steps) {
+      throw Error(ErrorKind::BadFile,
+                  checkpointPath(directory_) + " has gone " + std::to_string(before) + " steps already",
+                  "ask for at least as many, or use another directory");
+    }
+    writeReport("partial", {});  // fails early where the directory is not writable
+    started_ = Clock::now();
+    secondsBefore_ = at(kSeconds);
+    context_.begin("training " + settings_.model, settings_.steps, "steps", before);
+    while (step() < settings_.steps) {
+      if (context_.cancel && context_.cancel->requested()) {
+        save();
+        writeReport("partial", {});
+        throw Error(ErrorKind::Interrupted,
+                    "interrupted at step " + std::to_string(step()) + " of " + std::to_string(settings_.steps),
+                    "the same command goes on from there");
+      }
+      takeStep();
+      context_.advance(1);
+      if (step() % settings_.checkpointEvery == 0 && step() < settings_.steps) save();
+    }
+    context_.end();
+    const bool alreadyDone = before == settings_.steps;
+    if (!alreadyDone) save();
+    TrainResult result = statistics();
+    result.alreadyDone = alreadyDone;
+    writeReport("complete", result);
+    return result;
+  }
+
+ private:
+  // Slots of progress_: what besides tensors makes a resumed run go on exactly. Doubles hold whole numbers up to 2^53.
+  enum Slot { kStep, kReconstructionSum, kKlSum, kSummed, kSeconds, kSlots };
+
+  double& at(Slot slot) { return progress_.data_ptr<double>()[slot]; }
+  std::uint64_t step() { return static_cast<std::uint64_t>(at(kStep)); }
+
+  std::vector<std::pair<std::string, torch::nn::Module*>> modules() {
+    return {{"encoder", encoder_.get()}, {"decoder", decoder_.get()}};
+  }
+
+  Batch batch(const Philox& rows, const Philox& eta, std::uint64_t index, std::uint64_t count) {
+    std::vector<std::int64_t> drawn(count);
+    for (std::uint64_t i = 0; i < count; ++i)
+      drawn[i] = static_cast<std::int64_t>(rows.below(source_->size(), index, i));
+    torch::Tensor noise = torch::empty({static_cast<std::int64_t>(count), settings_.latents});
+    eta.normals(index, noise.data_ptr<float>(), static_cast<std::size_t>(noise.numel()));
+    return {feed_.gather(drawn), noise.to(device_)};
+  }
+
+  void takeStep() {
+    const Losses losses = objective_->evaluate(encoder_, decoder_, batch(rows_, eta_, step(), settings_.batch));
+    const double reconstruction = finite(losses.reconstruction, "the reconstruction loss");
+    const double kl = finite(losses.kl, "the KL divergence");
+    finite(losses.total, "the loss");
+    adam_->step(
+        torch::autograd::grad({losses.total}, adam_->parameters(), {}, c10::nullopt, false, /*allow_unused=*/true));
+    at(kStep) += 1;
+    at(kReconstructionSum) += reconstruction;
+    at(kKlSum) += kl;
+    at(kSummed) += 1;
+    if (step() % settings_.logEvery == 0 || step() == settings_.steps) {
+      curve_.push_back({step(), at(kReconstructionSum) / at(kSummed), at(kKlSum) / at(kSummed)});
+      at(kReconstructionSum) = at(kKlSum) = at(kSummed) = 0;
+      context_.status("rec " + fixed(curve_.back().reconstruction) + ", KL " + fixed(curve_.back().kl));
+    }
+  }
+
+  double finite(const torch::Tensor& value, const char* term) {
+    const double number = value.item<double>();
+    if (!std::isfinite(number)) diverged(std::string(term) + " is " + formatReal(number));
+    return number;
+  }
+
+  [[noreturn]] void diverged(const std::string& what) {
+    const bool kept = std::filesystem::exists(checkpointPath(directory_));
+    throw Error(
+        ErrorKind::Failed, "training failed at step " + std::to_string(step()) + ": " + what,
+        std::string("lower the learning rate") + (kept ? "; the last good checkpoint is kept in " + directory_ : ""));
+  }
+
+  static std::string fixed(double value) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.1f", value);
+    return text;
+  }
+
+  NamedTensors state() {
+    NamedTensors tensors{{"progress", progress_}, {"adam/steps", adam_->steps()}};
+    for (std::size_t i = 0; i < names_.size(); ++i) {
+      tensors.emplace_back("parameters/" + names_[i], adam_->parameters()[i]);
+      tensors.emplace_back("adam/first/" + names_[i], adam_->first()[i]);
+      tensors.emplace_back("adam/second/" + names_[i], adam_->second()[i]);
+    }
+    return tensors;
+  }
+
+  void save() {
+    // A finite loss says nothing about the update after it: never replace a good checkpoint by a broken one.
+    for (const torch::Tensor& parameter : adam_->parameters()) {
+      if (!parameter.isfinite().all().item<bool>()) diverged("a parameter is not finite");
+    }
+    at(kSeconds) = seconds();
+    NamedTensors tensors = state();
+    torch::Tensor curve = torch::empty({static_cast<std::int64_t>(3 * curve_.size())}, torch::kFloat64);
+    double* value = curve.data_ptr<double>();
+    for (const CurvePoint& point : curve_) {
+      *value++ = static_cast<double>(point.step);
+      *value++ = point.reconstruction;
+      *value++ = point.kl;
+    }
+    if (!curve_.empty()) tensors.emplace_back("curve", curve);
+    saveCheckpoint(checkpointPath(directory_), identity_, tensors);
+  }
+
+  void restore() {
+    const std::string path = checkpointPath(directory_);
+    loadCheckpoint(path, identity_, state());
+    const torch::Tensor curve = loadCheckpointVector(path, "curve");
+    const double* value = curve.data_ptr<double>();
+    for (std::int64_t i = 0; i + 2 < curve.numel(); i += 3) {
+      curve_.push_back({static_cast<std::uint64_t>(value[i]), value[i + 1], value[i + 2]});
+    }
+    context_.note("resumed at step " + std::to_string(step()));
+  }
+
+  double seconds() const { return secondsBefore_ + std::chrono::duration<double>(Clock::now() - started_).count(); }
+
+  TrainResult statistics() {
+    torch::NoGradGuard noGrad;
+    const Philox rows(settings_.seed, "statistics rows");
+    const Philox eta(settings_.seed, "statistics eta");
+    const PixelLoss loss = pixelLossFromString(settings_.loss);
+    constexpr std::int64_t kChunk = 64;
+    constexpr std::int64_t kChunks = kStatisticsImages / kChunk;
+    TrainResult result;
+    torch::Tensor kl = torch::zeros({settings_.latents}, torch::kFloat64);
+    torch::Tensor variance = torch::zeros({settings_.latents}, torch::kFloat64);
+    const bool deterministic = settings_.model == "ae";
+    for (std::int64_t chunk = 0; chunk < kChunks; ++chunk) {
+      const Batch drawn = batch(rows, eta, static_cast<std::uint64_t>(chunk), kChunk);
+      const auto [mu, logVariance] = encoder_->forward(drawn.images);
+      const torch::Tensor z = deterministic ? mu : mu + (0.5 * logVariance).exp() * drawn.eta;
+      result.reconstruction += pixelLoss(loss, decoder_->forward(z), drawn.images).item<double>() / kChunks;
+      if (deterministic) continue;
+      kl += gaussianKl(mu, logVariance).mean(0).to(torch::kCPU).to(torch::kFloat64) / kChunks;
+      variance += logVariance.exp().mean(0).to(torch::kCPU).to(torch::kFloat64) / kChunks;
+    }
+    for (std::int64_t i = 0; i < settings_.latents; ++i) {
+      result.klPerLatent.push_back(kl[i].item<double>());
+      result.meanPosteriorVariance.push_back(variance[i].item<double>());
+      result.kl += result.klPerLatent.back();
+      if (result.meanPosteriorVariance.back() < kActiveBelow) ++result.activeUnits;
+    }
+    result.steps = step();
+    result.curve = curve_;
+    result.seconds = at(kSeconds);
+    result.device = toString(device_);
+    return result;
+  }
+
+  void writeReport(const std::string& status, const TrainResult& result) {
+    const SourceInfo& info = source_->info();
+    Json report{
+        {"schema_version", kSchemaVersion},
+        {"status", status},
+        {"settings", Json::parse(identity_)},
+        {"source",
+         {{"expression", info.expression()}, {"identity", sourceIdentity(*source_)}, {"images", source_->size()}}},
+        {"seed", settings_.seed},
+        {"steps", settings_.steps},
+        {"steps_done", step()},
+        {"versions", {{"offaxis", OFFAXIS_VERSION}, {"libtorch", torchVersion()}}},
+        {"device", toString(device_)},
+        {"seconds", at(kSeconds)}};
+    if (status == "complete") {
+      report["reconstruction"] = result.reconstruction;
+      report["kl"] = result.kl;
+      report["kl_per_latent"] = result.klPerLatent;
+      report["mean_posterior_variance"] = result.meanPosteriorVariance;
+      report["active_units"] = result.activeUnits;
+    }
+    Json curve = Json::array();
+    for (const CurvePoint& point : curve_) {
+      curve.push_back({{"step", point.step}, {"reconstruction", point.reconstruction}, {"kl", point.kl}});
+    }
+    report["curve"] = std::move(curve);
+    writeTextFile(directory_ + "/run.json", report.dump(2) + "\n", Overwrite::Replace);
+  }
+
+  SourcePtr source_;
+  TrainSettings settings_;
+  std::string directory_;
+  const Context& context_;
+  torch::Device device_;
+  NetSettings net_;
+  Encoder encoder_;
+  Decoder decoder_;
+  std::unique_ptr<Objective> objective_;
+  std::string identity_;
+  Philox rows_;
+  Philox eta_;
+  ImageFeed feed_;
+  std::vector<std::string> names_;
+  std::unique_ptr<Adam> adam_;
+  torch::Tensor progress_ = torch::zeros({kSlots}, torch::kFloat64);
+  std::vector<CurvePoint> curve_;
+  Clock::time_point started_ = Clock::now();
+  double secondsBefore_ = 0;
+};
+
+}  // namespace
+
+std::string resolveNet(const std::string& name, const ImageShape& image) {
+  if (name != "auto") return name;
+  return image.height == 32 ? "conv32" : "conv64";
+}
+
+std::string sourceIdentity(const Source& source) {
+  constexpr std::uint64_t kRows = 64;
+  const SourceInfo& info = source.info();
+  const Philox philox(0, "source identity");
+  RowHasher hashRow(info.shape, info.grid.factorCount());
+  RootHasher all(info.grid, source.size());
+  std::vector<std::uint8_t> image(info.shape.bytes());
+  std::vector<double> values(info.grid.factorCount());
+  for (std::uint64_t i = 0; i < kRows; ++i) {
+    const std::uint64_t row = philox.below(source.size(), i);
+    source.read(row, image.data());
+    info.grid.valuesOf(source.gridIndex(row), values.data());
+    all.add(hashRow(values.data(), image.data()));
+  }
+  return toHex(all.finish());
+}
+
+std::string runIdentity(const Source& source, const TrainSettings& settings) {
+  const Json identity{{"model", settings.model},
+                      {"beta", settings.model == "ae" ? 0.0 : settings.beta},
+                      {"latents", settings.latents},
+                      {"loss", settings.loss},
+                      {"net", settings.net},
+                      {"batch", settings.batch},
+                      {"learning_rate", settings.learningRate},
+                      {"seed", settings.seed},
+                      {"image", toString(source.info().shape)},
+                      {"dataset", source.info().dataset},
+                      {"source", sourceIdentity(source)}};
+  return identity.dump();
+}
+
+TrainResult trainVae(SourcePtr source, const TrainSettings& settings, const std::string& runDirectory,
+                     const Context& context) {
+  check(settings);
+  prepareTrainingThread();
+  TrainSettings resolved = settings;
+  resolved.net = resolveNet(settings.net, source->info().shape);
+  return Training(std::move(source), resolved, runDirectory, context).run();
+}
+
+}  // namespace offaxis

@@ -1,0 +1,68 @@
+// The built-in trainer: autoencoders on any source, resumable, on a CPU core or a GPU. No LibTorch in this header.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/context.h"
+#include "datasets/source.h"
+
+namespace offaxis {
+
+// The names that TrainSettings::model takes.
+std::vector<std::string> modelNames();
+
+struct TrainSettings {
+  std::string model = "beta-vae";
+  double beta = 1;  // weight of the KL term; plays no part in "ae"
+  int latents = 10;
+  std::string loss = "bernoulli";  // or "squared-error"; summed over pixels, averaged over the batch
+  std::string net = "auto";        // "conv64", "conv32"; "auto" goes by the image's side
+  std::uint64_t batch = 64;
+  std::uint64_t steps = 300000;
+  double learningRate = 1e-4;  // Adam
+  std::uint64_t seed = 0;
+
+  // These never change the result.
+  std::string device = "auto";           // "cpu", "cuda", "cuda:N"
+  std::uint64_t logEvery = 100;          // steps that one point of the loss curve averages over
+  std::uint64_t checkpointEvery = 2000;  // steps
+  bool overwrite = false;                // start anew over a run of other settings
+};
+
+struct CurvePoint {
+  std::uint64_t step = 0;  // the last one of the average
+  double reconstruction = 0;
+  double kl = 0;
+};
+
+struct TrainResult {
+  std::uint64_t steps = 0;
+  std::vector<CurvePoint> curve;
+  // Over 2048 images drawn by the seed, after the last step.
+  double reconstruction = 0;
+  double kl = 0;
+  std::vector<double> klPerLatent;            // nats
+  std::vector<double> meanPosteriorVariance;  // per latent
+  std::uint64_t activeUnits = 0;              // latents whose mean posterior variance is below 0.8
+  double seconds = 0;                         // wall time of training, all sessions together
+  std::string device;
+  bool alreadyDone = false;  // the directory held this run, finished; nothing was trained
+};
+
+// Identifies what a source shows, wherever it was opened from: SHA-256 (hex) over 64 fixed rows, images and labels.
+// Unlike fingerprint() it tells variants and subsets apart, and the contents of two psi.h5 files of one name.
+std::string sourceIdentity(const Source& source);
+
+// Trains and leaves in `runDirectory` (made where missing) checkpoint.h5 and run.json: settings, source, versions,
+// device, wall time, loss curve, what TrainResult holds, status "partial" or "complete". A pure function of settings
+// and source on one machine: a run that was interrupted and resumed ends with the same bits. A finished run of the same
+// settings is returned as it stands; one of fewer steps is continued. Uses one thread, so that several calls can run
+// side by side. Throws Error(BadFile) where the directory holds a run of other settings, model or source, Error(Failed)
+// for a loss that is not finite (the last good checkpoint stays), Error(Unavailable) for a missing device, Error(Usage)
+// for settings out of range, Error(Interrupted) after a checkpoint when asked to stop.
+TrainResult trainVae(SourcePtr source, const TrainSettings& settings, const std::string& runDirectory,
+                     const Context& context);
+
+}  // namespace offaxis

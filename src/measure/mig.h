@@ -1,0 +1,53 @@
+// The mutual information gap (Chen et al., "Isolating sources of disentanglement in VAEs", NeurIPS 2018) as the field's
+// common evaluation library computes it, on plain arrays.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace offaxis {
+
+// Printed beside every score: a change of the definition changes it.
+constexpr const char* kMigDefinition = "mig/1: 20 equal-width bins per latent, plug-in, nats";
+constexpr int kMigBins = 20;
+
+// N codes of L latents with the K factors (or other integer targets) that belong to them. Not owned.
+struct CodeView {
+  const float* codes = nullptr;           // [N,L], finite
+  const std::int64_t* factors = nullptr;  // [N,K], levels
+  std::uint64_t count = 0;                // N >= 1
+  std::uint64_t latents = 0;              // L >= 1
+  std::uint64_t factorCount = 0;          // K >= 1
+};
+
+struct MigResult {
+  double value = 0;                 // mean of perFactor over the factors that vary in the sample; 0 where none does
+  std::vector<double> perFactor;    // [K]: (I_1 - I_2) / H; 0 for a factor that does not vary
+  std::vector<double> entropy;      // [K], empirical, nats
+  std::vector<double> information;  // [L,K], mutual information of each latent's bins and each factor, nats
+};
+
+// Bins latents into kMigBins equal intervals of their own [min, max], left edges inclusive, 1-based:
+// numpy.digitize(x, numpy.histogram(x, 20)[1][:-1]) in float64. With a single latent I_2 is 0.
+MigResult mig(const CodeView& view);
+
+// The mechanism's own score (our design): MIG of the codes against the rotated factors R w, each rotated coordinate
+// binned like a latent. w_k is factor k's level, whitened over its `factorSizes[k]` levels; `rotation` is R, [K,K]
+// row-major. It rises where a model's latents lie along R's axes.
+MigResult rotatedMig(const CodeView& view, const std::vector<std::uint32_t>& factorSizes,
+                     const std::vector<double>& rotation);
+
+// What MIG can say at all on these factors: perfect codes (the whitened factors themselves), and randomly rotated ones.
+struct MigCalibration {
+  double ceiling = 0;
+  double floor = 0;    // mean over `rotations` random rotations of the whitened factors
+  double floorSd = 0;  // their standard deviation
+};
+MigCalibration calibrateMig(const CodeView& view, const std::vector<std::uint32_t>& factorSizes, std::uint64_t seed,
+                            int rotations = 20);
+
+// A random rotation, [K,K] row-major, uniform over the orthogonal group: Gram-Schmidt on Philox normals.
+std::vector<double> randomRotation(std::uint64_t k, std::uint64_t seed, std::uint64_t index);
+
+}  // namespace offaxis

@@ -1,0 +1,614 @@
+#include "variants/psi_network.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+
+#include "core/detmath.h"
+#include "core/error.h"
+#include "core/target_clones.h"
+#include "storage/h5.h"
+
+namespace offaxis {
+namespace {
+
+constexpr const char* kFormat = "offaxis.psi";
+constexpr std::uint64_t kFormatVersion = 1;
+
+constexpr double kFeatureSteps = 1024.0;              // per unit
+constexpr std::int32_t kActivationMax = 4095;         // hidden activations are 0 .. 4095
+constexpr std::int32_t kTableSteps = 1024;            // per unit of pre-activation
+constexpr std::int32_t kTableHalf = 4 * kTableSteps;  // 255 tanh(4) already rounds to 255
+constexpr std::int32_t kWeightMax = 127;
+constexpr std::int32_t kMaxShift = 40;
+
+// Limits on what a file may ask for, far above any network that we train.
+constexpr std::size_t kMaxFactors = 64;
+constexpr std::size_t kMaxHarmonics = 64;
+constexpr std::size_t kMaxLayers = 16;
+constexpr std::size_t kMaxDeconvs = 6;  // 256 x 256 pixels
+constexpr std::uint32_t kMaxChannels = 1u << 16;
+constexpr std::uint64_t kMaxWeights = std::uint64_t{1} << 26;
+
+constexpr std::uint32_t kStartSide = 4;  // the dense layers end in a 4 x 4 map
+constexpr std::size_t kLane = 32;        // rows are padded with zeros to whole vectors: no loop remainders
+constexpr std::size_t kRowBlock = 4;     // rows of weights that share one pass over the input
+
+std::size_t roundedUp(std::size_t value, std::size_t step) {
+  return (value + step - 1) / step * step;
+}
+
+// out[v * rows + r] = sum_i weights[r * n + i] * inputs[v * n + i]. rows is a multiple of 4, n of 32; 32 bits suffice
+// because PsiNetwork::validate() bounds every sum.
+OFFAXIS_INTEGER_KERNEL
+void products(const std::int16_t* weights, std::size_t rows, const std::int16_t* inputs, std::size_t vectors,
+              std::size_t n, std::int32_t* out) {
+  n &= ~(kLane - 1);
+  for (std::size_t r = 0; r < rows; r += kRowBlock) {
+    const std::int16_t* w0 = weights + r * n;
+    const std::int16_t* w1 = w0 + n;
+    const std::int16_t* w2 = w1 + n;
+    const std::int16_t* w3 = w2 + n;
+    for (std::size_t v = 0; v < vectors; ++v) {
+      const std::int16_t* x = inputs + v * n;
+      std::int32_t s0 = 0;
+      std::int32_t s1 = 0;
+      std::int32_t s2 = 0;
+      std::int32_t s3 = 0;
+      for (std::size_t i = 0; i < n; ++i) {
+        s0 += std::int32_t{w0[i]} * x[i];
+        s1 += std::int32_t{w1[i]} * x[i];
+        s2 += std::int32_t{w2[i]} * x[i];
+        s3 += std::int32_t{w3[i]} * x[i];
+      }
+      std::int32_t* to = out + v * rows + r;
+      to[0] = s0;
+      to[1] = s1;
+      to[2] = s2;
+      to[3] = s3;
+    }
+  }
+}
+
+// (acc * multiplier + half) >> shift, clamped to [lowest, highest]. 64 bits hold any product of two 32-bit numbers.
+OFFAXIS_INTEGER_KERNEL
+void requantise(const std::int32_t* products, const std::int32_t* bias, const std::int32_t* multiplier,
+                std::int32_t shift, std::int32_t lowest, std::int32_t highest, std::size_t count, std::int16_t* out) {
+  const std::int64_t half = shift > 0 ? std::int64_t{1} << (shift - 1) : 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::int64_t scaled = (std::int64_t{products[i] + bias[i]} * multiplier[i] + half) >> shift;
+    out[i] = static_cast<std::int16_t>(std::min<std::int64_t>(std::max<std::int64_t>(scaled, lowest), highest));
+  }
+}
+
+// A kernel-4, stride-2, padding-1 transposed convolution sends the 2x2 inputs around each corner to the 2x2 outputs
+// around it: output (2Y - py, 2X - px) sees input rows Y-1, Y and columns X-1, X, through kernel row 3 - py - 2t for
+// row Y-1+t, and likewise for columns. So one gathered patch meets one [4 out, 4 in] matrix.
+std::size_t kernelTap(std::size_t parity, std::size_t t) {
+  return 3 - parity - 2 * t;
+}
+
+[[noreturn]] void bad(const std::string& what) {
+  throw Error(ErrorKind::BadFile, "psi network: " + what, "make it anew with offaxis manipulate");
+}
+
+void check(bool good, const std::string& what) {
+  if (!good) bad(what);
+}
+
+double largestWhitened(std::uint32_t size) {
+  return whitened(size - 1, size);
+}
+
+void checkFeatures(const PsiFeatures& f) {
+  const std::size_t k = f.factorSizes.size();
+  check(k >= 1 && k <= kMaxFactors, "it has " + std::to_string(k) + " factors");
+  check(f.factorKinds.size() == k, "factor kinds and sizes differ in number");
+  for (const std::uint32_t size : f.factorSizes)
+    check(size >= 1 && size <= (1u << 24), "a factor has " + std::to_string(size) + " levels");
+  check(f.rotation.empty() || f.rotation.size() == k * k,
+        "the rotation is not " + std::to_string(k) + " x " + std::to_string(k));
+  check(f.harmonics.size() <= kMaxHarmonics, "too many harmonics");
+  check(!f.rotation.empty() || f.harmonics.empty(), "harmonics without a rotation");
+  for (const double h : f.harmonics) check(std::isfinite(h) && std::fabs(h) <= 1000.0, "a harmonic is out of range");
+  for (std::size_t j = 0; j < k && !f.rotation.empty(); ++j) {
+    double bound = 0;
+    for (std::size_t i = 0; i < k; ++i) {
+      check(std::isfinite(f.rotation[j * k + i]), "the rotation is not finite");
+      bound += std::fabs(f.rotation[j * k + i]) * largestWhitened(f.factorSizes[i]);
+    }
+    check(bound * kFeatureSteps < 32767.0, "the rotation leaves the features' range");
+  }
+}
+
+std::string layerName(std::size_t index, const char* part) {
+  return "layers/" + std::to_string(index) + "/" + part;
+}
+
+}  // namespace
+
+double whitened(std::uint32_t level, std::uint32_t size) {
+  if (size <= 1) return 0.0;
+  const double n = size;
+  return (level - (n - 1.0) / 2.0) / sqrtDet((n * n - 1.0) / 12.0);
+}
+
+std::size_t PsiFeatures::count() const {
+  const std::size_t k = factorSizes.size();
+  const auto cyclic = static_cast<std::size_t>(std::count(factorKinds.begin(), factorKinds.end(), FactorKind::Cyclic));
+  return k + 2 * cyclic + (rotation.empty() ? 0 : k + 2 * k * harmonics.size());
+}
+
+void PsiFeatures::fixedPoint(const std::uint32_t* levels, std::int16_t* features) const {
+  const std::size_t k = factorSizes.size();
+  auto put = [&](double value) { *features++ = static_cast<std::int16_t>(roundHalfEven(value * kFeatureSteps)); };
+  std::vector<double> w(k);
+  for (std::size_t i = 0; i < k; ++i) put(w[i] = whitened(levels[i], factorSizes[i]));
+  for (std::size_t i = 0; i < k; ++i) {
+    if (factorKinds[i] != FactorKind::Cyclic) continue;
+    const double angle = kTwoPi * levels[i] / factorSizes[i];
+    put(sinDet(angle));
+    put(cosDet(angle));
+  }
+  if (rotation.empty()) return;
+  std::vector<double> z(k);
+  for (std::size_t j = 0; j < k; ++j) {
+    for (std::size_t i = 0; i < k; ++i) z[j] += rotation[j * k + i] * w[i];
+    put(z[j]);
+  }
+  for (const double h : harmonics) {
+    for (std::size_t j = 0; j < k; ++j) {
+      put(sinDet(h * z[j]));
+      put(cosDet(h * z[j]));
+    }
+  }
+}
+
+void PsiFeatures::real(const std::uint32_t* levels, float* features) const {
+  std::vector<std::int16_t> fixed(count());
+  fixedPoint(levels, fixed.data());
+  for (std::size_t i = 0; i < fixed.size(); ++i)
+    features[i] = static_cast<float>(fixed[i]) / static_cast<float>(kFeatureSteps);
+}
+
+namespace {
+
+// The float network layer by layer; `seen` is told the values that enter each layer and those that leave the last one.
+template <typename Seen>
+std::vector<float> runFloat(const PsiFloatNetwork& network, const std::uint32_t* levels, const Seen& seen) {
+  std::vector<float> x(network.features.count());
+  network.features.real(levels, x.data());
+  std::size_t index = 0;
+  for (const PsiFloatNetwork::Dense& layer : network.dense) {
+    seen(index++, x);
+    std::vector<float> y(layer.out);
+    for (std::size_t o = 0; o < layer.out; ++o) {
+      float sum = layer.bias[o];
+      for (std::size_t i = 0; i < layer.in; ++i) sum += layer.weight[o * layer.in + i] * x[i];
+      y[o] = std::max(sum, 0.0f);
+    }
+    x = std::move(y);
+  }
+  // Planes [channel, height, width] from here.
+  std::size_t side = kStartSide;
+  for (std::size_t l = 0; l < network.deconv.size(); ++l) {
+    const PsiFloatNetwork::Deconv& layer = network.deconv[l];
+    seen(index++, x);
+    const std::size_t big = 2 * side;
+    std::vector<float> y(layer.out * big * big);
+    for (std::size_t o = 0; o < layer.out; ++o)
+      std::fill_n(y.begin() + static_cast<std::ptrdiff_t>(o * big * big), big * big, layer.bias[o]);
+    for (std::size_t i = 0; i < layer.in; ++i) {
+      for (std::size_t o = 0; o < layer.out; ++o) {
+        const float* w = &layer.weight[(i * layer.out + o) * 16];
+        for (std::size_t row = 0; row < side; ++row) {
+          for (std::size_t column = 0; column < side; ++column) {
+            const float value = x[(i * side + row) * side + column];
+            if (value == 0.0f) continue;
+            for (std::size_t ky = 0; ky < 4; ++ky) {
+              const std::size_t oy = 2 * row + ky;  // minus the padding of 1
+              if (oy < 1 || oy > big) continue;
+              for (std::size_t kx = 0; kx < 4; ++kx) {
+                const std::size_t ox = 2 * column + kx;
+                if (ox < 1 || ox > big) continue;
+                y[(o * big + oy - 1) * big + ox - 1] += value * w[ky * 4 + kx];
+              }
+            }
+          }
+        }
+      }
+    }
+    if (l + 1 < network.deconv.size()) {
+      for (float& value : y) value = std::max(value, 0.0f);
+    }
+    x = std::move(y);
+    side = big;
+  }
+  seen(index, x);
+  return x;
+}
+
+}  // namespace
+
+std::vector<float> evaluateFloat(const PsiFloatNetwork& network, const std::uint32_t* levels) {
+  const std::vector<float> planes = runFloat(network, levels, [](std::size_t, const std::vector<float>&) {});
+  const std::size_t channels = network.deconv.back().out;
+  const std::size_t pixels = planes.size() / channels;
+  std::vector<float> image(planes.size());
+  for (std::size_t p = 0; p < pixels; ++p) {
+    for (std::size_t c = 0; c < channels; ++c) image[p * channels + c] = std::tanh(planes[c * pixels + p]);
+  }
+  return image;
+}
+
+std::uint32_t PsiNetwork::side() const {
+  const auto n = std::count_if(layers.begin(), layers.end(), [](const Layer& layer) { return layer.deconv; });
+  return kStartSide << n;
+}
+
+std::uint32_t PsiNetwork::channels() const {
+  return layers.back().out;
+}
+
+void PsiNetwork::validate() const {
+  checkFeatures(features);
+  check(layers.size() >= 2 && layers.size() <= kMaxLayers, "it has " + std::to_string(layers.size()) + " layers");
+  check(!layers.front().deconv && layers.back().deconv,
+        "it must start with a dense layer and end with a transposed convolution");
+  std::uint64_t weights = 0;
+  std::size_t deconvs = 0;
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    const Layer& layer = layers[l];
+    const std::string name = "layer " + std::to_string(l);
+    check(layer.in >= 1 && layer.out >= 1 && layer.in <= kMaxChannels && layer.out <= kMaxChannels,
+          name + " has an impossible width");
+    const std::uint64_t perOutput = std::uint64_t{layer.in} * (layer.deconv ? 16 : 1);
+    weights += perOutput * layer.out;
+    check(weights <= kMaxWeights, "it has too many weights");
+    check(layer.weight.size() == perOutput * layer.out, name + " has weights of another size");
+    check(layer.bias.size() == layer.out && layer.multiplier.size() == layer.out,
+          name + " has biases or multipliers of another number");
+    check(layer.shift >= 0 && layer.shift <= kMaxShift, name + " shifts by " + std::to_string(layer.shift));
+    if (l == 0) {
+      check(layer.in == features.count(),
+            name + " takes " + std::to_string(layer.in) + " features, not " + std::to_string(features.count()));
+    } else {
+      const Layer& before = layers[l - 1];
+      check(layer.deconv || !before.deconv, name + " is dense after a transposed convolution");
+      const bool opens = layer.deconv && !before.deconv;
+      check(before.out == std::uint64_t{layer.in} * (opens ? kStartSide * kStartSide : 1),
+            name + " does not fit the layer before");
+    }
+    if (layer.deconv) check(++deconvs <= kMaxDeconvs, "it has too many transposed convolutions");
+    // The sum of the absolute terms bounds every partial sum too, in whatever order they are added.
+    const std::int64_t largest = l == 0 ? 32767 : kActivationMax;
+    for (std::uint32_t o = 0; o < layer.out; ++o) {
+      check(layer.multiplier[o] >= 0, name + " has a negative multiplier");
+      std::int64_t magnitude = 0;
+      for (std::uint64_t i = 0; i < perOutput; ++i) {
+        const std::int64_t w = layer.weight[o * perOutput + i];
+        check(w >= -kWeightMax, name + " has a weight of -128");
+        magnitude += std::abs(w);
+      }
+      const std::int64_t bound = magnitude * largest + std::abs(std::int64_t{layer.bias[o]});
+      check(bound <= std::numeric_limits<std::int32_t>::max(), name + " could overflow its accumulator");
+    }
+  }
+}
+
+void PsiNetwork::prepare() {
+  packed_.clear();
+  for (const Layer& layer : layers) {
+    Packed p;
+    if (!layer.deconv) {
+      p.columns = roundedUp(layer.in, kLane);
+      p.rows = roundedUp(layer.out, kRowBlock);
+      p.weight.assign(p.rows * p.columns, 0);
+      for (std::size_t o = 0; o < layer.out; ++o) {
+        for (std::size_t i = 0; i < layer.in; ++i) p.weight[o * p.columns + i] = layer.weight[o * layer.in + i];
+      }
+    } else {
+      p.columns = roundedUp(4 * std::size_t{layer.in}, kLane);
+      p.rows = 4 * std::size_t{layer.out};
+      p.weight.assign(p.rows * p.columns, 0);
+      for (std::size_t parity = 0; parity < 4; ++parity) {
+        for (std::size_t tap = 0; tap < 4; ++tap) {
+          const std::size_t ky = kernelTap(parity / 2, tap / 2);
+          const std::size_t kx = kernelTap(parity % 2, tap % 2);
+          for (std::size_t o = 0; o < layer.out; ++o) {
+            const std::int8_t* from = &layer.weight[((o * 4 + ky) * 4 + kx) * layer.in];
+            std::copy(from, from + layer.in, &p.weight[(parity * layer.out + o) * p.columns + tap * layer.in]);
+          }
+        }
+      }
+    }
+    const std::size_t copies = layer.deconv ? 4 : 1;
+    p.bias.assign(p.rows, 0);
+    p.multiplier.assign(p.rows, 0);
+    for (std::size_t c = 0; c < copies; ++c) {
+      std::copy(layer.bias.begin(), layer.bias.end(), p.bias.begin() + static_cast<std::ptrdiff_t>(c * layer.out));
+      std::copy(layer.multiplier.begin(), layer.multiplier.end(),
+                p.multiplier.begin() + static_cast<std::ptrdiff_t>(c * layer.out));
+    }
+    packed_.push_back(std::move(p));
+  }
+  table_.resize(2 * kTableHalf + 1);
+  for (std::int32_t i = -kTableHalf; i <= kTableHalf; ++i) {
+    const double level = budget.levels() * tanhDet(static_cast<double>(i) / kTableSteps);
+    table_[static_cast<std::size_t>(i + kTableHalf)] = static_cast<std::int16_t>(roundHalfEven(level));
+  }
+}
+
+void PsiNetwork::deltas(const std::uint32_t* levels, std::int16_t* out) const {
+  // Scratch is kept per thread: a call allocates nothing once warm.
+  thread_local std::vector<std::int16_t> current, next, patches, values;
+  thread_local std::vector<std::int32_t> sums;
+  current.assign(packed_.front().columns, 0);
+  features.fixedPoint(levels, current.data());
+  std::size_t side = kStartSide;
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    const Layer& layer = layers[l];
+    const Packed& p = packed_[l];
+    const bool last = l + 1 == layers.size();
+    const bool nextIsDeconv = !last && layers[l + 1].deconv;
+    const std::int32_t lowest = last ? -kTableHalf : 0;
+    const std::int32_t highest = last ? kTableHalf : kActivationMax;
+    if (!layer.deconv) {
+      sums.resize(p.rows);
+      values.resize(p.rows);
+      products(p.weight.data(), p.rows, current.data(), 1, p.columns, sums.data());
+      requantise(sums.data(), p.bias.data(), p.multiplier.data(), layer.shift, lowest, highest, p.rows, values.data());
+      if (nextIsDeconv) {
+        // [4,4,C0] into the middle of a map with a border of zeros.
+        const std::size_t channels = layers[l + 1].in;
+        const std::size_t rowBytes = kStartSide * channels;
+        current.assign((kStartSide + 2) * (kStartSide + 2) * channels, 0);
+        for (std::size_t y = 0; y < kStartSide; ++y) {
+          std::copy_n(&values[y * rowBytes], rowBytes, &current[((y + 1) * (kStartSide + 2) + 1) * channels]);
+        }
+      } else {
+        current.assign(packed_[l + 1].columns, 0);
+        std::copy_n(values.begin(), layer.out, current.begin());
+      }
+      continue;
+    }
+    const std::size_t in = layer.in;
+    const std::size_t corners = side + 1;
+    const std::size_t big = 2 * side;
+    const std::size_t border = last ? 0 : 1;
+    const std::size_t stride = big + 2 * border;
+    if (!last) next.assign(stride * stride * layer.out, 0);
+    patches.assign(corners * p.columns, 0);
+    sums.resize(corners * p.rows);
+    values.resize(p.rows);
+    for (std::size_t cy = 0; cy < corners; ++cy) {
+      for (std::size_t cx = 0; cx < corners; ++cx) {
+        for (std::size_t t = 0; t < 2; ++t) {
+          std::copy_n(&current[((cy + t) * (side + 2) + cx) * in], 2 * in, &patches[cx * p.columns + 2 * t * in]);
+        }
+      }
+      products(p.weight.data(), p.rows, patches.data(), corners, p.columns, sums.data());
+      for (std::size_t cx = 0; cx < corners; ++cx) {
+        requantise(&sums[cx * p.rows], p.bias.data(), p.multiplier.data(), layer.shift, lowest, highest, p.rows,
+                   values.data());
+        for (std::size_t parity = 0; parity < 4; ++parity) {
+          // Unsigned wrap-around makes the row above the map huge, so one comparison drops both borders.
+          const std::size_t oy = 2 * cy - parity / 2;
+          const std::size_t ox = 2 * cx - parity % 2;
+          if (oy >= big || ox >= big) continue;
+          const std::int16_t* from = &values[parity * layer.out];
+          if (last) {
+            std::int16_t* to = out + (oy * big + ox) * layer.out;
+            for (std::size_t c = 0; c < layer.out; ++c) to[c] = table_[static_cast<std::size_t>(from[c] + kTableHalf)];
+          } else {
+            std::copy_n(from, layer.out, &next[((oy + border) * stride + ox + border) * layer.out]);
+          }
+        }
+      }
+    }
+    current.swap(next);
+    side = big;
+  }
+}
+
+void PsiNetwork::save(const std::string& path, Overwrite overwrite) const {
+  StagedFile staged(path, overwrite);
+  h5::Writer file(staged.path());
+  file.writeAttribute("format", kFormat);
+  file.writeAttribute("version", kFormatVersion);
+  file.writeAttribute("dataset", dataset);
+  file.writeAttribute("fingerprint", fingerprint);
+  file.writeAttribute("eps", budget.text());
+  file.writeAttribute("provenance", provenance);
+  file.writeAttribute("layers", static_cast<std::uint64_t>(layers.size()));
+  std::vector<std::string> kinds;
+  for (const FactorKind kind : features.factorKinds) kinds.push_back(toString(kind));
+  file.writeAttribute("factor_kinds", joined(kinds, ","));
+  const std::uint64_t k = features.factorSizes.size();
+  const std::vector<std::int64_t> sizes(features.factorSizes.begin(), features.factorSizes.end());
+  file.writeArray("features/factor_sizes", h5::Type::I64, {k}, sizes.data());
+  if (!features.rotation.empty()) file.writeArray("features/rotation", h5::Type::F64, {k, k}, features.rotation.data());
+  if (!features.harmonics.empty()) {
+    file.writeArray("features/harmonics", h5::Type::F64, {features.harmonics.size()}, features.harmonics.data());
+  }
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    const Layer& layer = layers[l];
+    const std::vector<std::uint64_t> dims = layer.deconv ? std::vector<std::uint64_t>{layer.out, 4, 4, layer.in}
+                                                         : std::vector<std::uint64_t>{layer.out, layer.in};
+    file.writeArray(layerName(l, "weight"), h5::Type::I8, dims, layer.weight.data());
+    file.writeArray(layerName(l, "bias"), h5::Type::I32, {layer.out}, layer.bias.data());
+    file.writeArray(layerName(l, "multiplier"), h5::Type::I32, {layer.out}, layer.multiplier.data());
+    file.writeArray(layerName(l, "shift"), h5::Type::I32, {1}, &layer.shift);
+  }
+  file.close();
+  staged.commit();
+}
+
+PsiNetwork PsiNetwork::load(const std::string& path) {
+  const h5::Reader file(path);
+  auto refuse = [&](const std::string& what) -> void {
+    throw Error(ErrorKind::BadFile, path + ": " + what, "give a psi.h5 that offaxis manipulate wrote");
+  };
+  if (!file.hasAttribute("format") || file.stringAttribute("format") != kFormat) refuse("this is no psi network");
+  if (file.integerAttribute("version") != kFormatVersion)
+    refuse("its format version is not " + std::to_string(kFormatVersion));
+  PsiNetwork net;
+  net.dataset = file.stringAttribute("dataset");
+  net.fingerprint = file.stringAttribute("fingerprint");
+  net.provenance = file.stringAttribute("provenance");
+  try {
+    net.budget = Budget::parse(file.stringAttribute("eps"));
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::Usage) throw;
+    refuse(error.what());
+  }
+  // `limit` bounds every dimension before anything is allocated.
+  auto length = [&](const std::string& name, std::size_t rank, std::size_t axis, std::uint64_t limit) {
+    const h5::DatasetShape shape = file.shapeOf(name);
+    if (shape.dims.size() != rank || shape.dims[axis] < 1 || shape.dims[axis] > limit)
+      refuse(name + " has impossible dimensions");
+    return shape.dims[axis];
+  };
+  const std::uint64_t k = length("features/factor_sizes", 1, 0, kMaxFactors);
+  std::vector<std::int64_t> sizes(k);
+  file.readArray("features/factor_sizes", h5::Type::I64, {k}, sizes.data());
+  for (const std::int64_t size : sizes) {
+    if (size < 1 || size > (1 << 24)) refuse("a factor has " + std::to_string(size) + " levels");
+    net.features.factorSizes.push_back(static_cast<std::uint32_t>(size));
+  }
+  std::string kinds = file.stringAttribute("factor_kinds");
+  for (std::size_t start = 0; start <= kinds.size();) {
+    const std::size_t comma = std::min(kinds.find(',', start), kinds.size());
+    net.features.factorKinds.push_back(factorKindFromString(kinds.substr(start, comma - start)));
+    start = comma + 1;
+  }
+  if (file.has("features/rotation")) {
+    net.features.rotation.resize(k * k);
+    file.readArray("features/rotation", h5::Type::F64, {k, k}, net.features.rotation.data());
+  }
+  if (file.has("features/harmonics")) {
+    net.features.harmonics.resize(length("features/harmonics", 1, 0, kMaxHarmonics));
+    file.readArray("features/harmonics", h5::Type::F64, {net.features.harmonics.size()}, net.features.harmonics.data());
+  }
+  const std::uint64_t count = file.integerAttribute("layers");
+  if (count < 2 || count > kMaxLayers) refuse("it has " + std::to_string(count) + " layers");
+  for (std::size_t l = 0; l < count; ++l) {
+    const std::string name = layerName(l, "weight");
+    const h5::DatasetShape shape = file.shapeOf(name);
+    Layer layer;
+    layer.deconv = shape.dims.size() == 4;
+    const std::size_t rank = layer.deconv ? 4 : 2;
+    layer.out = static_cast<std::uint32_t>(length(name, rank, 0, kMaxChannels));
+    layer.in = static_cast<std::uint32_t>(length(name, rank, rank - 1, kMaxChannels));
+    const std::uint64_t weights = std::uint64_t{layer.out} * layer.in * (layer.deconv ? 16 : 1);
+    if (weights > kMaxWeights) refuse("it has too many weights");
+    layer.weight.resize(weights);
+    layer.bias.resize(layer.out);
+    layer.multiplier.resize(layer.out);
+    file.readArray(name, h5::Type::I8,
+                   layer.deconv ? std::vector<std::uint64_t>{layer.out, 4, 4, layer.in}
+                                : std::vector<std::uint64_t>{layer.out, layer.in},
+                   layer.weight.data());
+    file.readArray(layerName(l, "bias"), h5::Type::I32, {layer.out}, layer.bias.data());
+    file.readArray(layerName(l, "multiplier"), h5::Type::I32, {layer.out}, layer.multiplier.data());
+    file.readArray(layerName(l, "shift"), h5::Type::I32, {1}, &layer.shift);
+    net.layers.push_back(std::move(layer));
+  }
+  try {
+    net.validate();
+  } catch (const Error& error) {
+    throw Error(error.kind(), path + ": " + error.what(), error.hint());
+  }
+  net.prepare();
+  return net;
+}
+
+PsiNetwork quantise(const PsiFloatNetwork& network, const Budget& budget,
+                    const std::vector<std::uint32_t>& calibration) {
+  const std::size_t k = network.features.factorSizes.size();
+  const std::size_t rows = calibration.size() / k;
+  const std::size_t layerCount = network.dense.size() + network.deconv.size();
+  // The largest value that enters each layer.
+  std::vector<float> range(layerCount + 1, 0.0f);
+  for (std::size_t r = 0; r < rows; ++r) {
+    runFloat(network, &calibration[r * k], [&](std::size_t index, const std::vector<float>& values) {
+      for (const float value : values) range[index] = std::max(range[index], value);
+    });
+  }
+
+  PsiNetwork net;
+  net.budget = budget;
+  net.features = network.features;
+  double inputStep = 1.0 / kFeatureSteps;
+  for (std::size_t l = 0; l < layerCount; ++l) {
+    const bool deconv = l >= network.dense.size();
+    const bool last = l + 1 == layerCount;
+    PsiNetwork::Layer layer;
+    layer.deconv = deconv;
+    // The weights in the integer network's order, still float.
+    std::vector<float> weight;
+    std::vector<float> bias;
+    if (!deconv) {
+      const PsiFloatNetwork::Dense& from = network.dense[l];
+      layer.in = from.in;
+      layer.out = from.out;
+      weight = from.weight;
+      bias = from.bias;
+      if (l + 1 == network.dense.size()) {  // [C0,4,4] to [4,4,C0]
+        const std::size_t c0 = from.out / (kStartSide * kStartSide);
+        for (std::size_t c = 0; c < c0; ++c) {
+          for (std::size_t p = 0; p < kStartSide * kStartSide; ++p) {
+            const std::size_t source = c * kStartSide * kStartSide + p;
+            const std::size_t target = p * c0 + c;
+            std::copy_n(&from.weight[source * from.in], from.in, &weight[target * from.in]);
+            bias[target] = from.bias[source];
+          }
+        }
+      }
+    } else {
+      const PsiFloatNetwork::Deconv& from = network.deconv[l - network.dense.size()];
+      layer.in = from.in;
+      layer.out = from.out;
+      weight.resize(from.weight.size());
+      bias = from.bias;
+      for (std::size_t i = 0; i < from.in; ++i) {
+        for (std::size_t o = 0; o < from.out; ++o) {
+          for (std::size_t t = 0; t < 16; ++t)
+            weight[(o * 16 + t) * from.in + i] = from.weight[(i * from.out + o) * 16 + t];
+        }
+      }
+    }
+    const std::size_t perOutput = weight.size() / layer.out;
+    const double outputStep =
+        last ? 1.0 / kTableSteps : std::max(static_cast<double>(range[l + 1]), 1e-6) / kActivationMax;
+    std::vector<double> scale(layer.out);  // accumulator to output steps
+    layer.weight.resize(weight.size());
+    layer.bias.resize(layer.out);
+    for (std::size_t o = 0; o < layer.out; ++o) {
+      const float* from = &weight[o * perOutput];
+      double largest = 0;
+      for (std::size_t i = 0; i < perOutput; ++i) largest = std::max(largest, std::fabs(static_cast<double>(from[i])));
+      // A channel that is nearly all bias gets coarser weights, so that its bias stays below 2^24.
+      const double step =
+          std::max({largest / kWeightMax, std::fabs(static_cast<double>(bias[o])) / (inputStep * 0x1p24), 1e-12});
+      for (std::size_t i = 0; i < perOutput; ++i) {
+        layer.weight[o * perOutput + i] = static_cast<std::int8_t>(std::lround(from[i] / step));
+      }
+      layer.bias[o] = static_cast<std::int32_t>(std::lround(bias[o] / (inputStep * step)));
+      scale[o] = inputStep * step / outputStep;
+    }
+    // The widest channel's multiplier takes 30 bits; the others share its shift.
+    const double widest = *std::max_element(scale.begin(), scale.end());
+    layer.shift = std::clamp(29 - std::ilogb(widest), 0, kMaxShift);
+    for (const double s : scale)
+      layer.multiplier.push_back(static_cast<std::int32_t>(std::lround(std::ldexp(s, layer.shift))));
+    net.layers.push_back(std::move(layer));
+    inputStep = outputStep;
+  }
+  net.validate();
+  net.prepare();
+  return net;
+}
+
+}  // namespace offaxis

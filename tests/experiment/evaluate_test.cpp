@@ -1,0 +1,181 @@
+#include "experiment/evaluate.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "storage/temporary.h"
+
+namespace offaxis {
+namespace {
+
+using Json = nlohmann::json;
+using testing::bytesOf;
+using testing::expectError;
+using testing::putBytes;
+using testing::TemporaryDirectory;
+
+EvaluateSettings tiny() {
+  EvaluateSettings settings;
+  settings.arms = {parseArm("original=xysquares:spacing=1"),
+                   parseArm("noise=xysquares:spacing=1+noise:eps=0.1,seed=3")};
+  settings.profile.seeds = 2;
+  settings.profile.encodeCount = 300;
+  settings.profile.train.steps = 3;
+  settings.profile.train.batch = 8;
+  settings.profile.train.device = "cpu";
+  return settings;
+}
+
+// Rows without the wall time, which alone may differ between two evaluations.
+Json rowsOf(const std::string& directory) {
+  Json rows = Json::parse(bytesOf(directory + "/results.json"))["rows"];
+  for (Json& row : rows) row.erase("seconds");
+  return rows;
+}
+
+TEST(Evaluate, FillsTheGridAndComparesInPairs) {
+  TemporaryDirectory directory;
+  const EvaluationResult result = evaluate(tiny(), directory / "e", {2, nullptr, nullptr});
+  EXPECT_TRUE(result.complete);
+  ASSERT_EQ(result.rows.size(), 4u);
+  ASSERT_EQ(result.summary.size(), 2u);
+  EXPECT_EQ(result.summary[0].variant, "original");
+  EXPECT_EQ(result.summary[1].variant, "noise");
+  EXPECT_EQ(result.rotation, "blocks");
+  EXPECT_GT(result.calibration.ceiling, .98);
+  EXPECT_LT(result.calibration.floor, .3);
+  double difference = 0;
+  for (const std::uint64_t seed : {0u, 1u}) {
+    const EvaluationRow& original = result.rows[2 * seed];
+    const EvaluationRow& noise = result.rows[2 * seed + 1];
+    EXPECT_EQ(original.seed, seed);
+    EXPECT_EQ(noise.seed, seed);
+    EXPECT_EQ(noise.variant, "noise");
+    EXPECT_GT(noise.reconstruction, original.reconstruction) << "noise cannot be rebuilt";
+    EXPECT_EQ(original.mig.perFactor.size(), 6u);
+    EXPECT_EQ(original.rotated.perFactor.size(), 6u);
+    difference += (noise.mig.value - original.mig.value) / 2;
+  }
+  EXPECT_NEAR(result.summary[1].mig.difference.mean, difference, 1e-12);
+  EXPECT_EQ(result.summary[1].mig.difference.pairs, 2u);
+
+  const Json json = Json::parse(bytesOf(directory / "e/results.json"));
+  EXPECT_EQ(json["schema_version"], 1);
+  EXPECT_EQ(json["status"], "complete");
+  EXPECT_EQ(json["rows"].size(), 4u);
+  EXPECT_EQ(json["configuration"]["net"], "conv32");
+  EXPECT_EQ(json["configuration"]["image"], "32x32x3");
+  EXPECT_EQ(json["sources"]["noise"]["expression"], "xysquares:spacing=1+noise:eps=0.1,seed=3");
+  EXPECT_EQ(json["summary"][1]["mig"]["points"].size(), 2u);
+  EXPECT_EQ(json["summary"][1]["mig"]["difference"]["from"], "original");
+  EXPECT_FALSE(json["summary"][0]["mig"].contains("difference"));
+}
+
+TEST(Evaluate, ThreadsAndInterruptionsDoNotChangeResults) {
+  TemporaryDirectory directory;
+  evaluate(tiny(), directory / "straight", {1, nullptr, nullptr});
+  // Asked to stop after every second step, within runs and between them, until it gets through.
+  struct Stopper final : Progress {
+    CancelToken token;
+    std::atomic<int> left{2};
+    void begin(const std::string&, std::uint64_t, const std::string&, std::uint64_t) override {}
+    void advance(std::uint64_t) override {
+      if (--left == 0) token.request();
+    }
+    void status(const std::string&) override {}
+    void end() override {}
+    void note(const std::string&) override {}
+  };
+  int interruptions = 0;
+  for (bool done = false; !done; ++interruptions) {
+    ASSERT_LT(interruptions, 30);
+    Stopper stopper;
+    stopper.left = 5;
+    try {
+      evaluate(tiny(), directory / "stopped", {2, &stopper.token, &stopper});
+      done = true;
+    } catch (const Error& error) {
+      ASSERT_EQ(error.kind(), ErrorKind::Interrupted) << error.what();
+      EXPECT_EQ(Json::parse(bytesOf(directory / "stopped/results.json"))["status"], "partial");
+    }
+  }
+  EXPECT_GT(interruptions, 1);
+  EXPECT_EQ(rowsOf(directory / "stopped"), rowsOf(directory / "straight"));
+}
+
+TEST(Evaluate, KeepsFinishedRowsAndAddsSeeds) {
+  TemporaryDirectory directory;
+  EvaluateSettings settings = tiny();
+  settings.profile.seeds = 1;
+  evaluate(settings, directory / "e", {});
+  const std::string row = directory / "e/runs/noise_beta-vae_0.json";
+  const std::string before = bytesOf(row);
+  const auto written = std::filesystem::last_write_time(row);
+  settings.profile.seeds = 2;
+  evaluate(settings, directory / "e", {});
+  EXPECT_EQ(std::filesystem::last_write_time(row), written);
+  evaluate(tiny(), directory / "straight", {});
+  EXPECT_EQ(rowsOf(directory / "e"), rowsOf(directory / "straight"));
+  EXPECT_EQ(bytesOf(row), before);
+}
+
+TEST(Evaluate, NeverMixesConfigurationsOrData) {
+  TemporaryDirectory directory;
+  EvaluateSettings settings = tiny();
+  settings.profile.seeds = 1;
+  evaluate(settings, directory / "e", {});
+  const std::string before = bytesOf(directory / "e/results.json");
+  EvaluateSettings other = settings;
+  other.profile.train.steps = 4;
+  expectError(ErrorKind::BadFile, "steps is 3 there, 4 here", [&] { evaluate(other, directory / "e", {}); });
+  other = settings;
+  other.beta = 2;
+  expectError(ErrorKind::BadFile, "beta", [&] { evaluate(other, directory / "e", {}); });
+  other = settings;
+  other.arms[1] = parseArm("noise=xysquares:spacing=1+noise:eps=0.1,seed=4");
+  expectError(ErrorKind::BadFile, "source", [&] { evaluate(other, directory / "e", {}); });
+  EXPECT_EQ(bytesOf(directory / "e/results.json"), before);
+  other.overwrite = true;
+  EXPECT_TRUE(evaluate(other, directory / "e", {}).complete);
+  putBytes(directory / "e/results.json", "not json");
+  other.overwrite = false;
+  expectError(ErrorKind::BadFile, "results.json", [&] { evaluate(other, directory / "e", {}); });
+}
+
+TEST(Evaluate, FailedRunsAreSaidAndTheRestKept) {
+  TemporaryDirectory directory;
+  EvaluateSettings settings = tiny();
+  settings.profile.seeds = 1;
+  settings.profile.train.steps = 200;
+  settings.profile.train.learningRate = 1e6;
+  expectError(ErrorKind::Failed, "2 of 2 runs failed", [&] { evaluate(settings, directory / "e", {}); });
+  const Json json = Json::parse(bytesOf(directory / "e/results.json"));
+  EXPECT_EQ(json["status"], "partial");
+  EXPECT_TRUE(json["rows"][0].contains("error"));
+  EXPECT_FALSE(json["rows"][0].contains("mig"));
+  EXPECT_EQ(json["summary"][0]["runs"], 0);
+}
+
+TEST(Evaluate, ChecksItsArguments) {
+  TemporaryDirectory directory;
+  const auto refuse = [&](const std::string& part, auto change) {
+    EvaluateSettings settings = tiny();
+    change(settings);
+    expectError(ErrorKind::Usage, part, [&] { evaluate(settings, directory / "none", {}); });
+  };
+  refuse("given twice", [](EvaluateSettings& s) { s.arms[1].name = "original"; });
+  refuse("no model is called", [](EvaluateSettings& s) { s.models = {"vae9"}; });
+  refuse("no sources", [](EvaluateSettings& s) { s.arms.clear(); });
+  refuse("shows xysquares:spacing=2", [](EvaluateSettings& s) { s.arms[1].expression = "xysquares:spacing=2"; });
+  EXPECT_EQ(directory.entries(), 0u);
+  EXPECT_EQ(parseArm("a=b=c").expression, "b=c");
+  for (const char* text : {"", "xysquares", "=x", "a=", "a/b=x", ".a=x"}) {
+    expectError(ErrorKind::Usage, "NAME=SOURCE", [&] { parseArm(text); });
+  }
+  expectError(ErrorKind::Usage, "known: quick, pilot, paper", [] { evaluationProfile("fast"); });
+}
+
+}  // namespace
+}  // namespace offaxis

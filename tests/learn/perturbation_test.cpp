@@ -1,0 +1,306 @@
+#include "learn/perturbation.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <thread>
+
+#include "core/error.h"
+#include "core/philox.h"
+#include "learn/reference.h"
+#include "storage/hash.h"
+#include "variants/psi_network.h"
+
+namespace offaxis {
+namespace {
+
+// 8x8 pixels, 2 channels: a bar of 2 rows in one, 2 columns in the other. `salt` makes another dataset of it.
+class Bars : public Source {
+ public:
+  explicit Bars(std::uint8_t level = 255) : level_(level) {
+    std::vector<double> six{0, 1, 2, 3, 4, 5};
+    info_.dataset = "bars";
+    info_.grid = FactorGrid({{"row", FactorKind::Ordinal, six}, {"column", FactorKind::Ordinal, six}});
+    info_.shape = {8, 8, 2};
+  }
+  const SourceInfo& info() const override { return info_; }
+  void read(std::uint64_t row, std::uint8_t* image) const override {
+    const auto levels = info_.grid.levelsOf(row);
+    for (std::uint32_t y = 0; y < 8; ++y) {
+      for (std::uint32_t x = 0; x < 8; ++x) {
+        *image++ = y >= levels[0] && y < levels[0] + 2 ? level_ : 0;
+        *image++ = x >= levels[1] && x < levels[1] + 2 ? level_ : 0;
+      }
+    }
+  }
+
+ private:
+  SourceInfo info_;
+  std::uint8_t level_;
+};
+
+ManipulateSettings tiny() {
+  ManipulateSettings s;
+  s.eps = Budget::parse("0.2");
+  s.rotation = "pairs";
+  s.referenceChannels = {8};
+  s.referenceDense = 16;
+  s.psiChannels = {8};
+  s.psiDense = 16;
+  s.sigmaWidths = {8};
+  s.ladder = {0.05, 0.3};
+  s.batch = 8;
+  s.warmupSteps = 30;
+  s.psiSteps = 60;
+  s.freshSteps = 30;
+  s.measureRows = 64;
+  s.device = "cpu";
+  return s;
+}
+
+std::string freshDirectory(const std::string& name) {
+  const auto path = std::filesystem::temp_directory_path() / "offaxis_perturbation_test" / name;
+  std::filesystem::remove_all(path);
+  return path.string();
+}
+
+ManipulateResult runTiny(const ManipulateSettings& settings, const std::string& directory, int threads = 1) {
+  Context context;
+  context.threads = threads;
+  return manipulate(std::make_shared<Bars>(), settings, directory, context);
+}
+
+// Stops the run once `after` steps of this session are done.
+class StopAfter : public Progress {
+ public:
+  StopAfter(CancelToken& token, std::uint64_t after) : token_(token), after_(after) {}
+  void begin(const std::string&, std::uint64_t, const std::string&, std::uint64_t) override {}
+  void advance(std::uint64_t units) override {
+    if ((done_ += units) == after_) token_.request();
+  }
+  void status(const std::string&) override {}
+  void end() override {}
+  void note(const std::string&) override {}
+
+ private:
+  CancelToken& token_;
+  std::uint64_t after_;
+  std::uint64_t done_ = 0;
+};
+
+ErrorKind kindOf(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.kind();
+  }
+  return ErrorKind{};
+}
+
+TEST(RotationTest, IsOrthogonalAndMixesWhatItShould) {
+  const std::vector<std::uint32_t> sizes{8, 1, 8, 3, 5, 4, 6};  // one factor does not vary
+  for (const char* name : {"blocks", "pairs", "random"}) {
+    const std::vector<double> r = rotationMatrix(name, sizes, 4);
+    for (std::size_t a = 0; a < 7; ++a) {
+      for (std::size_t b = 0; b < 7; ++b) {
+        double dot = 0;
+        for (std::size_t c = 0; c < 7; ++c) dot += r[a * 7 + c] * r[b * 7 + c];
+        EXPECT_NEAR(dot, a == b ? 1.0 : 0.0, 1e-14) << name << " rows " << a << ", " << b;
+      }
+      EXPECT_EQ(r[a * 7 + 1], a == 1 ? 1.0 : 0.0) << name;
+      if (a != 1) {
+        EXPECT_LT(std::fabs(r[a * 7 + a]), 0.99) << name << " leaves factor " << a << " as it is";
+      }
+    }
+  }
+  EXPECT_NE(rotationMatrix("random", sizes, 4), rotationMatrix("random", sizes, 5));
+  EXPECT_DOUBLE_EQ(rotationMatrix("blocks", {8, 8, 8}, 0)[1], -1.0 / 3.0);
+  EXPECT_DOUBLE_EQ(rotationMatrix("blocks", {8, 8, 8, 8}, 0)[3 * 4 + 2], std::sqrt(0.5));  // 4 = 2 + 2
+  EXPECT_EQ(kindOf([] { rotationMatrix("blocks", {8, 1}, 0); }), ErrorKind::Usage);
+  EXPECT_EQ(kindOf([] { rotationMatrix("twist", {8, 8}, 0); }), ErrorKind::Usage);
+}
+
+torch::Tensor draws(const char* stream, at::IntArrayRef shape, double low, double high) {
+  torch::Tensor t = torch::empty(shape, torch::kFloat64);
+  const Philox philox(1, stream);
+  for (std::int64_t i = 0; i < t.numel(); ++i) {
+    t.data_ptr<double>()[i] = low + (high - low) * philox.uniform(static_cast<std::uint64_t>(i));
+  }
+  return t;
+}
+
+// L_ent - L_dis as a function of m, the reconstructions held: the signal through the clip must be its slope wherever
+// the clip does not act.
+TEST(PsiObjectiveTest, GradientMatchesFiniteDifferences) {
+  constexpr double kEps = 0.3;
+  const torch::Tensor x = draws("x", {2, 1, 8, 8}, 0.0, 1.0);
+  const torch::Tensor m = draws("m", {2, 1, 8, 8}, -1.0, 1.0);
+  const torch::Tensor ent = draws("ent", {2, 1, 8, 8}, -0.2, 1.2);
+  const torch::Tensor dis = draws("dis", {2, 1, 8, 8}, -0.2, 1.2);
+  for (const PixelLoss loss : {PixelLoss::SquaredError, PixelLoss::Bernoulli}) {
+    auto objective = [&](const torch::Tensor& at) {
+      const torch::Tensor moved = perturbed(x, at, kEps);
+      auto rec = [&](const torch::Tensor& output) {
+        return loss == PixelLoss::SquaredError
+                   ? (output - moved).square().sum()
+                   : torch::binary_cross_entropy_with_logits(output, moved, {}, {}, at::Reduction::Sum);
+      };
+      return (rec(ent) - rec(dis)).item<double>();
+    };
+    const torch::Tensor gradient = throughClip(x, m, kEps, psiSignal(dis, ent, loss));
+    const torch::Tensor free = x + kEps * m;
+    int inside = 0, inwards = 0, outwards = 0;
+    constexpr double kStep = 1e-5;
+    for (std::int64_t i = 0; i < m.numel(); ++i) {
+      torch::Tensor up = m.clone();
+      torch::Tensor down = m.clone();
+      up.view(-1)[i] += kStep;
+      down.view(-1)[i] -= kStep;
+      const double slope = (objective(up) - objective(down)) / (2 * kStep);
+      const double got = gradient.view(-1)[i].item<double>();
+      const double value = free.view(-1)[i].item<double>();
+      if (value > 0.001 && value < 0.999) {
+        EXPECT_NEAR(got, slope, 1e-6) << i;
+        ++inside;
+      } else if (value < -0.001 || value > 1.001) {
+        EXPECT_NEAR(slope, 0.0, 1e-9) << "the clip is flat there";
+        // What descent wants: up where the gradient is negative.
+        const double unclipped = kEps * psiSignal(dis, ent, loss).view(-1)[i].item<double>();
+        const bool inward = value > 1.0 ? unclipped > 0 : unclipped < 0;
+        EXPECT_EQ(got, inward ? unclipped : 0.0) << i;
+        ++(inward ? inwards : outwards);
+      }
+    }
+    EXPECT_GT(inside, 50);
+    EXPECT_GT(inwards, 3);
+    EXPECT_GT(outwards, 3);
+  }
+}
+
+TEST(ReferenceModelTest, LossesAreWhatTheyAreSaidToBe) {
+  const ManipulateSettings s = tiny();
+  ReferenceModel model({{8, 8, 2}, 2, s.referenceChannels, {}, s.referenceDense}, s, torch::Tensor(), torch::kCPU);
+  model.initialise("test", 3);
+  const auto f32 = [](const torch::Tensor& t) { return t.to(torch::kFloat32); };
+  const torch::Tensor w = f32(draws("w", {4, 2}, -1.5, 1.5));
+  const torch::Tensor eta = f32(draws("eta", {3, 4, 2}, -1.0, 1.0));
+  const torch::Tensor target = f32(draws("target", {4, 2, 8, 8}, 0.0, 1.0));
+  const ReferenceModel::Step all = model.run(w, eta, target, 1.0, false);
+  // Draw by draw: the means must be the means.
+  torch::Tensor rec = torch::zeros({4});
+  torch::Tensor image = torch::zeros({4, 2, 8, 8});
+  for (std::int64_t d = 0; d < 3; ++d) {
+    const ReferenceModel::Step one = model.run(w, eta.slice(0, d, d + 1), target, 1.0, false);
+    EXPECT_TRUE(one.rec.allclose((one.reconstruction - target).square().sum({1, 2, 3}), 1e-5));
+    rec += one.rec / 3;
+    image += one.reconstruction / 3;
+  }
+  EXPECT_TRUE(all.rec.allclose(rec, 1e-5));
+  EXPECT_TRUE(all.reconstruction.allclose(image, 1e-4, 1e-5));
+  EXPECT_TRUE(all.kl.ge(0).all().item<bool>());
+  // Training lowers what it says it lowers.
+  const double before = (all.rec + 0.5 * all.kl).mean().item<double>();
+  for (int i = 0; i < 60; ++i) model.run(w, eta, target, 0.5, true);
+  const ReferenceModel::Step after = model.run(w, eta, target, 0.5, false);
+  EXPECT_LT((after.rec + 0.5 * after.kl).mean().item<double>(), 0.8 * before);
+}
+
+TEST(ManipulateTest, IsTheSameAgainWhateverTheThreadsAndInterruptions) {
+  ManipulateSettings s = tiny();
+  s.restartEvery = 20;
+  const std::string whole = freshDirectory("whole");
+  const ManipulateResult result = runTiny(s, whole);
+  EXPECT_FALSE(std::filesystem::exists(whole + "/checkpoint.h5"));
+  const Digest expected = sha256OfFile(result.psiPath);
+
+  const std::string threaded = freshDirectory("threaded");
+  EXPECT_EQ(sha256OfFile(runTiny(s, threaded, 3).psiPath), expected);
+
+  // Stopped in each phase, and each time gone on from what the last stop left.
+  const std::string pieces = freshDirectory("pieces");
+  for (const std::uint64_t steps : {10, 37, 30, 29}) {  // ends at 10 (warm-up), 47 and 77 (psi), 106 (fresh)
+    CancelToken token;
+    StopAfter progress(token, steps);
+    Context context;
+    context.cancel = &token;
+    context.progress = &progress;
+    EXPECT_EQ(kindOf([&] { manipulate(std::make_shared<Bars>(), s, pieces, context); }), ErrorKind::Interrupted);
+    EXPECT_FALSE(std::filesystem::exists(pieces + "/psi.h5"));
+  }
+  const ManipulateResult resumed = runTiny(s, pieces);
+  EXPECT_TRUE(resumed.resumed);
+  EXPECT_EQ(sha256OfFile(resumed.psiPath), expected);
+  ASSERT_EQ(resumed.modified.size(), 2u);
+  for (std::size_t r = 0; r < 2; ++r) {
+    EXPECT_EQ(resumed.original[r].disentangled.objective, result.original[r].disentangled.objective);
+    EXPECT_EQ(resumed.modified[r].entangled.objective, result.modified[r].entangled.objective);
+  }
+
+  const ManipulateResult again = runTiny(s, whole);
+  EXPECT_TRUE(again.alreadyDone);
+  EXPECT_EQ(again.modified[1].entangled.rec, result.modified[1].entangled.rec);
+}
+
+TEST(ManipulateTest, PsiMovesItsObjectiveItsWay) {
+  ManipulateSettings s = tiny();
+  s.warmupSteps = s.freshSteps = 80;
+  s.psiSteps = 160;
+  s.psiRate = 2e-3;
+  s.rate = 3e-3;
+  auto gap = [](const ManipulateResult& r) { return r.modified[1].entangled.rec - r.modified[1].disentangled.rec; };
+  const ManipulateResult towards = runTiny(s, freshDirectory("towards"));
+  s.sign = -1;
+  const ManipulateResult away = runTiny(s, freshDirectory("away"));
+  EXPECT_LT(gap(towards), gap(away)) << "L_ent - L_dis on fresh models: psi against its sign-flipped twin";
+  EXPECT_GT(towards.meanDelta, 0.005);
+}
+
+TEST(ManipulateTest, WritesAPsiThatNamesItsDataset) {
+  const ManipulateSettings s = tiny();
+  const ManipulateResult result = runTiny(s, freshDirectory("named"));
+  const PsiNetwork psi = PsiNetwork::load(result.psiPath);
+  EXPECT_EQ(psi.dataset, "bars");
+  EXPECT_EQ(psi.fingerprint, fingerprint(Bars()));
+  EXPECT_EQ(psi.budget.text(), "0.2");
+  EXPECT_EQ(psi.side(), 8u);
+  EXPECT_NE(psi.provenance.find("\"warmup_steps\":30"), std::string::npos);
+  EXPECT_LT(result.quantisationMean, 0.5);
+}
+
+TEST(ManipulateTest, RefusesWhatDoesNotFit) {
+  const ManipulateSettings s = tiny();
+  const std::string directory = freshDirectory("refuse");
+  CancelToken token;
+  StopAfter progress(token, 5);
+  Context context;
+  context.cancel = &token;
+  context.progress = &progress;
+  EXPECT_EQ(kindOf([&] { manipulate(std::make_shared<Bars>(), s, directory, context); }), ErrorKind::Interrupted);
+
+  ManipulateSettings other = s;
+  other.seed = 9;
+  EXPECT_EQ(kindOf([&] { runTiny(other, directory); }), ErrorKind::BadFile);
+  EXPECT_EQ(kindOf([&] { manipulate(std::make_shared<Bars>(200), s, directory, Context{}); }), ErrorKind::BadFile);
+  std::ofstream(directory + "/checkpoint.h5", std::ios::binary | std::ios::trunc) << "torn";
+  EXPECT_EQ(kindOf([&] { runTiny(s, directory); }), ErrorKind::BadFile);
+  other.overwrite = true;
+  EXPECT_EQ(kindOf([&] { runTiny(other, directory); }), ErrorKind{});
+
+  auto refused = [](const std::function<void(ManipulateSettings&)>& change) {
+    ManipulateSettings bad = tiny();
+    change(bad);
+    return kindOf([&] { runTiny(bad, freshDirectory("bad")); });
+  };
+  EXPECT_EQ(refused([](auto& b) { b.psiChannels = {8, 8}; }), ErrorKind::Usage);
+  EXPECT_EQ(refused([](auto& b) { b.ladder.clear(); }), ErrorKind::Usage);
+  EXPECT_EQ(refused([](auto& b) { b.sign = 0; }), ErrorKind::Usage);
+  EXPECT_EQ(refused([](auto& b) { b.loss = "hinge"; }), ErrorKind::Usage);
+  EXPECT_EQ(refused([](auto& b) { b.rate = 1e30; }), ErrorKind::Failed);
+}
+
+}  // namespace
+}  // namespace offaxis

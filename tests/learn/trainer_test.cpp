@@ -1,0 +1,302 @@
+#include "learn/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "learn/cached_source.h"
+#include "learn/checkpoint.h"
+#include "learn/encode.h"
+#include "storage/h5.h"
+#include "storage/temporary.h"
+
+namespace offaxis {
+namespace {
+
+using testing::bytesOf;
+using testing::expectError;
+using testing::TemporaryDirectory;
+
+// 8 x 8 positions of a bright 8x8 square on 32x32x1 images.
+class Square final : public Source {
+ public:
+  explicit Square(std::uint8_t fill = 255) : fill_(fill) {
+    std::vector<double> levels(8);
+    for (int i = 0; i < 8; ++i) levels[static_cast<std::size_t>(i)] = i;
+    info_.dataset = "square";
+    info_.grid = FactorGrid({{"x", FactorKind::Ordinal, levels}, {"y", FactorKind::Ordinal, levels}});
+    info_.shape = {32, 32, 1};
+  }
+  const SourceInfo& info() const override { return info_; }
+  void read(std::uint64_t row, std::uint8_t* image) const override {
+    ++reads;
+    std::memset(image, 0, 32 * 32);
+    for (std::uint64_t i = 0; i < 8; ++i) std::memset(image + (3 * (row % 8) + i) * 32 + 3 * (row / 8), fill_, 8);
+  }
+
+  mutable std::atomic<int> reads{0};
+
+ private:
+  std::uint8_t fill_;
+  SourceInfo info_;
+};
+
+TrainSettings tiny() {
+  TrainSettings settings;
+  settings.latents = 3;
+  settings.batch = 8;
+  settings.steps = 6;
+  settings.learningRate = 1e-3;
+  settings.logEvery = 4;
+  settings.device = "cpu";
+  return settings;
+}
+
+SourcePtr square() {
+  return std::make_shared<Square>();
+}
+
+// Every array of a checkpoint but the wall time.
+std::vector<std::vector<double>> arraysOf(const std::string& path, const std::vector<std::string>& names) {
+  std::vector<std::vector<double>> arrays;
+  const h5::Reader reader(path);
+  for (const std::string& name : names) {
+    const h5::DatasetShape shape = reader.shapeOf(name);
+    std::uint64_t count = 1;
+    for (const std::uint64_t dim : shape.dims) count *= dim;
+    std::vector<float> single(count);
+    std::vector<double> values(count);
+    if (shape.type == h5::Type::F32) {
+      reader.readArray(name, h5::Type::F32, shape.dims, single.data());
+      values.assign(single.begin(), single.end());
+    } else {
+      reader.readArray(name, h5::Type::F64, shape.dims, values.data());
+    }
+    arrays.push_back(values);
+  }
+  return arrays;
+}
+
+const std::vector<std::string> kState{"parameters/encoder/conv0_weight",   "parameters/encoder/mu_bias",
+                                      "parameters/decoder/deconv2_weight", "adam/first/encoder/dense_weight",
+                                      "adam/second/decoder/spread_weight", "curve"};
+
+TEST(Trainer, LossFallsAndTheRunIsDescribed) {
+  TemporaryDirectory directory;
+  TrainSettings settings = tiny();
+  settings.steps = 60;
+  settings.logEvery = 20;
+  const TrainResult result = trainVae(square(), settings, directory / "run", {});
+  ASSERT_EQ(result.curve.size(), 3u);
+  EXPECT_LT(result.curve[2].reconstruction, 0.6 * result.curve[0].reconstruction);
+  EXPECT_EQ(result.klPerLatent.size(), 3u);
+  EXPECT_FALSE(result.alreadyDone);
+  const auto report = nlohmann::json::parse(bytesOf(directory / "run/run.json"));
+  EXPECT_EQ(report["schema_version"], 1);
+  EXPECT_EQ(report["status"], "complete");
+  EXPECT_EQ(report["steps_done"], 60);
+  EXPECT_EQ(report["settings"]["model"], "beta-vae");
+  EXPECT_EQ(report["settings"]["net"], "conv32");
+  EXPECT_EQ(report["source"]["expression"], "square");
+  EXPECT_EQ(report["source"]["identity"], sourceIdentity(Square()));
+  EXPECT_EQ(report["device"], "cpu");
+  EXPECT_EQ(report["curve"].size(), 3u);
+  EXPECT_EQ(report["kl_per_latent"].size(), 3u);
+}
+
+TEST(Trainer, ResumedRunsEndWithTheSameBits) {
+  TemporaryDirectory directory;
+  TrainSettings settings = tiny();
+  trainVae(square(), settings, directory / "straight", {});
+  for (const std::uint64_t stop : {std::uint64_t{3}, std::uint64_t{4}, std::uint64_t{5}}) {
+    const std::string run = directory / ("resumed" + std::to_string(stop));
+    // Interrupted after `stop` steps, by way of the progress that it reports.
+    struct Stopper final : Progress {
+      CancelToken token;
+      std::uint64_t left = 0;
+      void begin(const std::string&, std::uint64_t, const std::string&, std::uint64_t) override {}
+      void advance(std::uint64_t) override {
+        if (--left == 0) token.request();
+      }
+      void status(const std::string&) override {}
+      void end() override {}
+      void note(const std::string&) override {}
+    } stopper;
+    stopper.left = stop;
+    expectError(ErrorKind::Interrupted, "step " + std::to_string(stop), [&] {
+      trainVae(square(), settings, run, {1, &stopper.token, &stopper});
+    });
+    EXPECT_EQ(nlohmann::json::parse(bytesOf(run + "/run.json"))["status"], "partial");
+    trainVae(square(), settings, run, {});
+    EXPECT_EQ(arraysOf(run + "/checkpoint.h5", kState), arraysOf(directory / "straight/checkpoint.h5", kState)) << stop;
+  }
+}
+
+TEST(Trainer, SideBySideRunsEqualRunsAlone) {
+  TemporaryDirectory directory;
+  const SourcePtr source = cached(square());
+  trainVae(square(), tiny(), directory / "alone", {});
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; ++i) {
+    threads.emplace_back([&, i] { trainVae(source, tiny(), directory / std::to_string(i), {}); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(arraysOf(directory / (std::to_string(i) + "/checkpoint.h5"), kState),
+              arraysOf(directory / "alone/checkpoint.h5", kState));
+  }
+}
+
+TEST(Trainer, AFinishedRunIsReturnedAndALongerOneContinued) {
+  TemporaryDirectory directory;
+  TrainSettings settings = tiny();
+  settings.steps = 4;
+  trainVae(square(), settings, directory / "run", {});
+  EXPECT_TRUE(trainVae(square(), settings, directory / "run", {}).alreadyDone);
+  settings.steps = 6;
+  EXPECT_FALSE(trainVae(square(), settings, directory / "run", {}).alreadyDone);
+  trainVae(square(), settings, directory / "straight", {});
+  EXPECT_EQ(arraysOf(directory / "run/checkpoint.h5", {kState[0]}),
+            arraysOf(directory / "straight/checkpoint.h5", {kState[0]}));
+  settings.steps = 5;
+  expectError(ErrorKind::BadFile, "6 steps already", [&] { trainVae(square(), settings, directory / "run", {}); });
+}
+
+TEST(Trainer, RefusesCheckpointsOfAnotherRun) {
+  TemporaryDirectory directory;
+  const std::string run = directory / "run";
+  trainVae(square(), tiny(), run, {});
+  const std::string before = bytesOf(run + "/checkpoint.h5");
+  TrainSettings other = tiny();
+  other.beta = 2;
+  expectError(ErrorKind::BadFile, "beta is 1.0 there, 2.0 here", [&] { trainVae(square(), other, run, {}); });
+  other = tiny();
+  other.model = "ae";
+  expectError(ErrorKind::BadFile, "model", [&] { trainVae(square(), other, run, {}); });
+  expectError(ErrorKind::BadFile, "source", [&] { trainVae(std::make_shared<Square>(200), tiny(), run, {}); });
+  EXPECT_EQ(bytesOf(run + "/checkpoint.h5"), before);
+  testing::putBytes(run + "/checkpoint.h5", before.substr(0, before.size() / 2));
+  expectError(ErrorKind::BadFile, "checkpoint.h5", [&] { trainVae(square(), tiny(), run, {}); });
+  other = tiny();
+  other.overwrite = true;
+  EXPECT_FALSE(trainVae(square(), other, run, {}).alreadyDone);
+}
+
+TEST(Trainer, DivergenceKeepsTheLastGoodCheckpoint) {
+  TemporaryDirectory directory;
+  const std::string run = directory / "run";
+  TrainSettings settings = tiny();
+  settings.loss = "squared-error";
+  settings.learningRate = 5;  // diverges within a few steps
+  settings.steps = 200;
+  settings.checkpointEvery = 1;
+  expectError(ErrorKind::Failed, "training failed at step", [&] { trainVae(square(), settings, run, {}); });
+  for (const std::vector<double>& array : arraysOf(run + "/checkpoint.h5", {kState[0], kState[2]})) {
+    for (const double value : array) EXPECT_TRUE(std::isfinite(value));
+  }
+}
+
+TEST(Trainer, ChecksSettings) {
+  TemporaryDirectory directory;
+  const auto refuse = [&](ErrorKind kind, const std::string& part, auto change) {
+    TrainSettings settings = tiny();
+    change(settings);
+    expectError(kind, part, [&] { trainVae(square(), settings, directory / "none", {}); });
+  };
+  refuse(ErrorKind::Usage, "no model is called 'vea'", [](TrainSettings& s) { s.model = "vea"; });
+  refuse(ErrorKind::Usage, "no reconstruction loss", [](TrainSettings& s) { s.loss = "l1"; });
+  refuse(ErrorKind::Usage, "takes 64x64 images", [](TrainSettings& s) { s.net = "conv64"; });
+  refuse(ErrorKind::Usage, "beta", [](TrainSettings& s) { s.beta = -1; });
+  refuse(ErrorKind::Usage, "device", [](TrainSettings& s) { s.device = "tpu"; });
+  EXPECT_EQ(directory.entries(), 0u);
+  testing::putBytes(directory / "file", "x");
+  expectError(ErrorKind::CannotWrite, "file", [&] { trainVae(square(), tiny(), directory / "file", {}); });
+}
+
+TEST(Trainer, EveryRegisteredModelTrains) {
+  TemporaryDirectory directory;
+  EXPECT_EQ(modelNames(), (std::vector<std::string>{"ae", "beta-vae"}));
+  for (const std::string& model : modelNames()) {
+    for (const char* loss : {"bernoulli", "squared-error"}) {
+      TrainSettings settings = tiny();
+      settings.model = model;
+      settings.loss = loss;
+      const TrainResult result = trainVae(square(), settings, directory / (model + loss), {});
+      EXPECT_GT(result.reconstruction, 0) << model << ' ' << loss;
+      EXPECT_EQ(result.kl > 0, model != "ae");
+    }
+  }
+}
+
+TEST(Encode, GivesPosteriorMeansAndFactors) {
+  TemporaryDirectory directory;
+  trainVae(square(), tiny(), directory / "run", {});
+  EncodeSettings settings;
+  settings.device = "cpu";
+  settings.count = 0;
+  const Codes all = encode(square(), directory / "run", settings, {});
+  ASSERT_EQ(all.count, 64u);
+  ASSERT_EQ(all.latents, 3u);
+  ASSERT_EQ(all.codes.size(), 64u * 3u);
+  for (std::size_t row = 0; row < 64; ++row) {
+    EXPECT_EQ(all.factors[2 * row], static_cast<std::int64_t>(row / 8));
+    EXPECT_EQ(all.factors[2 * row + 1], static_cast<std::int64_t>(row % 8));
+  }
+  settings.count = 100;
+  settings.seed = 5;
+  const Codes drawn = encode(square(), directory / "run", settings, {});
+  ASSERT_EQ(drawn.count, 100u);
+  bool repeats = false;
+  std::vector<int> seen(64, 0);
+  for (std::size_t i = 0; i < 100; ++i) {
+    const auto row = static_cast<std::size_t>(8 * drawn.factors[2 * i] + drawn.factors[2 * i + 1]);
+    repeats = repeats || seen[row]++ > 0;
+    for (std::size_t l = 0; l < 3; ++l) EXPECT_NEAR(drawn.codes[3 * i + l], all.codes[3 * row + l], 1e-5f);
+  }
+  EXPECT_TRUE(repeats);
+
+  writeCodes(directory / "codes.npz", drawn, Overwrite::Refuse);
+  const Codes back = readCodes(directory / "codes.npz");
+  EXPECT_EQ(back.codes, drawn.codes);
+  EXPECT_EQ(back.factors, drawn.factors);
+}
+
+TEST(Encode, RefusesOtherDatasetsAndMissingRuns) {
+  TemporaryDirectory directory;
+  trainVae(square(), tiny(), directory / "run", {});
+  class Renamed final : public Source {
+   public:
+    Renamed() { info_.dataset = "other"; }
+    const SourceInfo& info() const override { return info_; }
+    void read(std::uint64_t row, std::uint8_t* image) const override { base_.read(row, image); }
+
+   private:
+    Square base_;
+    SourceInfo info_ = base_.info();
+  };
+  expectError(ErrorKind::BadFile, "was trained on square",
+              [&] { encode(std::make_shared<Renamed>(), directory / "run", {}, {}); });
+  expectError(ErrorKind::BadFile, "checkpoint.h5", [&] { encode(square(), directory / "nothing", {}, {}); });
+}
+
+TEST(CachedSource, ReadsEachImageOnce) {
+  const auto base = std::make_shared<Square>();
+  const SourcePtr source = cached(base);
+  std::vector<std::uint8_t> once(32 * 32);
+  std::vector<std::uint8_t> twice(32 * 32);
+  std::vector<std::uint8_t> expected(32 * 32);
+  for (const std::uint64_t row : {std::uint64_t{0}, std::uint64_t{63}, std::uint64_t{9}}) {
+    source->read(row, once.data());
+    source->read(row, twice.data());
+    EXPECT_EQ(once, twice);
+  }
+  EXPECT_EQ(base->reads, 3);
+  base->read(9, expected.data());
+  EXPECT_EQ(once, expected);
+}
+
+}  // namespace
+}  // namespace offaxis

@@ -1,0 +1,55 @@
+#include "measure/statistics.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace offaxis {
+namespace {
+
+TEST(Statistics, MeanAndStandardDeviation) {
+  EXPECT_DOUBLE_EQ(mean({1, 2, 6}), 3.0);
+  EXPECT_DOUBLE_EQ(standardDeviation({1, 2, 6}), std::sqrt(7.0));  // (4 + 1 + 9) / 2
+  EXPECT_EQ(mean({}), 0.0);
+  EXPECT_EQ(standardDeviation({5}), 0.0);
+}
+
+TEST(PairedDifference, CountsChangesNotLevels) {
+  const PairedDifference same = pairedDifference({.1, .5, .9}, {.2, .6, 1.0});
+  EXPECT_EQ(same.pairs, 3u);
+  EXPECT_NEAR(same.mean, .1, 1e-12);
+  EXPECT_NEAR(same.interval.low, .1, 1e-12);
+  EXPECT_NEAR(same.interval.high, .1, 1e-12);
+}
+
+TEST(PairedDifference, TwoPairsGiveTheirExtremes) {
+  // Means of resamples are 0, 1/2 and 1 with chances 1/4, 1/2, 1/4: the 2.5 % and 97.5 % points are the ends.
+  const PairedDifference difference = pairedDifference({0, 0}, {0, 1});
+  EXPECT_DOUBLE_EQ(difference.mean, .5);
+  EXPECT_DOUBLE_EQ(difference.interval.low, 0);
+  EXPECT_DOUBLE_EQ(difference.interval.high, 1);
+}
+
+TEST(PairedDifference, ApproachesTheNormalIntervalAndIsDeterministic) {
+  std::vector<double> baseline(400, 0.0);
+  std::vector<double> changed;
+  for (int i = 0; i < 400; ++i) changed.push_back(std::sqrt(2.0) * std::sin(i));  // mean about 0, variance about 1
+  const PairedDifference a = pairedDifference(baseline, changed);
+  const double expected = 1.96 / std::sqrt(400.0);
+  EXPECT_NEAR(a.interval.low, -expected, 0.1 * expected);
+  EXPECT_NEAR(a.interval.high, expected, 0.1 * expected);
+  const PairedDifference b = pairedDifference(baseline, changed);
+  EXPECT_EQ(a.interval.low, b.interval.low);
+  const PairedDifference c = pairedDifference(baseline, changed, 1, 1000);
+  EXPECT_NE(a.interval.low, c.interval.low);
+}
+
+TEST(PairedDifference, FewPairs) {
+  EXPECT_EQ(pairedDifference({}, {}).pairs, 0u);
+  const PairedDifference one = pairedDifference({.3}, {.1});
+  EXPECT_NEAR(one.interval.low, -.2, 1e-12);
+  EXPECT_NEAR(one.interval.high, -.2, 1e-12);
+}
+
+}  // namespace
+}  // namespace offaxis

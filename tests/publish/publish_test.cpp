@@ -1,0 +1,534 @@
+#include "publish/publish.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "core/error.h"
+#include "core/philox.h"
+#include "datasets/content.h"
+#include "datasets/image_file.h"
+#include "publish/check.h"
+#include "publish/croissant.h"
+#include "publish/reproduce.h"
+#include "storage/hash.h"
+#include "support/expect_error.h"
+#include "support/memory_source.h"
+#include "support/temp_directory.h"
+#include "variants/expression.h"
+#include "variants/psi_network.h"
+
+namespace offaxis {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::expectError;
+using testing::TempDirectory;
+
+// 600 images of XYSquares at 16x16: quick, and openable by name.
+constexpr char kRows[] = "0:500,1000:1100";
+constexpr char kDataset[] = "xysquares:spacing=1,size=16";
+
+SourcePtr rowsOf(const std::string& expression, const std::string& rows = kRows) {
+  SourcePtr source = openSource(expression);
+  return subset(source, rowsFromText(rows, source->size()));
+}
+
+std::string bytesOf(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void putBytes(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+}
+
+class Publish : public ::testing::Test {
+ protected:
+  Publish() {
+    write(*rowsOf(kDataset), "x.h5");
+    write(*rowsOf(std::string(kDataset) + "+noise:eps=0.1,seed=3"), "noise.h5");
+    settings_.files = {directory_ / "x.h5", directory_ / "noise.h5"};
+    settings_.name = "toy-set";
+    settings_.version = "1.0.0";
+    settings_.directory = directory_ / "published";
+    settings_.program = "offaxis test";
+    settings_.created = "2025-01-31T12:00:00Z";
+    context_.threads = 2;
+  }
+
+  void write(const Source& source, const std::string& name) {
+    WriteSettings writing;
+    writing.overwrite = Overwrite::Replace;
+    writeImageFile(source, directory_ / name, writing, context_);
+  }
+  PublishReport publish(const std::string& version) {
+    settings_.version = version;
+    return publishVersion(settings_, context_);
+  }
+  std::string versionPath(const std::string& path, const std::string& version = "1.0.0") const {
+    return settings_.directory + "/toy-set/" + version + (path.empty() ? "" : "/" + path);
+  }
+  ReproduceReport reproduce(const std::string& manifest, const std::string& output = "again") {
+    ReproduceSettings settings;
+    settings.manifest = manifest;
+    settings.output = directory_ / output;
+    settings.program = settings_.program;
+    return reproduceVersion(settings, context_);
+  }
+  void expectCheckFails(const std::string& check, const std::string& path, bool content = false) {
+    const CheckReport report = checkVersion(versionPath(""), content, context_);
+    ASSERT_FALSE(report.passed());
+    EXPECT_EQ(report.firstFailure()->check, check) << report.firstFailure()->detail;
+    EXPECT_EQ(report.firstFailure()->path, path);
+  }
+
+  TempDirectory directory_;
+  PublishSettings settings_;
+  Context context_;
+};
+
+TEST_F(Publish, AVersionIsWholeAndChecksOut) {
+  const PublishReport report = publish("1.0.0");
+  std::vector<std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(versionPath(""))) {
+    if (entry.is_regular_file()) files.push_back(entry.path().lexically_relative(versionPath("")).string());
+  }
+  std::sort(files.begin(), files.end());
+  EXPECT_EQ(files, (std::vector<std::string>{"SHA256SUMS", "croissant.json", "data/noise.h5", "data/x.h5", "index.csv",
+                                             "manifest.json"}));
+  EXPECT_EQ(std::system(("cd " + versionPath("") + " && sha256sum --strict -c SHA256SUMS > /dev/null").c_str()), 0);
+  EXPECT_TRUE(checkVersion(versionPath(""), false, context_).passed());
+  const CheckReport content = checkVersion(versionPath(""), true, context_);
+  EXPECT_TRUE(content.passed());
+  EXPECT_EQ(std::count_if(content.findings.begin(), content.findings.end(),
+                          [](const CheckFinding& f) { return f.check == "content"; }),
+            2);
+  EXPECT_EQ(report.manifest.files[1].parentRoot, report.manifest.files[0].contentRoot);
+  EXPECT_EQ(report.manifest.files[0].contentRoot, toHex(contentRoot(*rowsOf(kDataset), context_)));
+}
+
+TEST_F(Publish, TheManifestReadsBack) {
+  const Manifest written = publish("1.0.0").manifest;
+  const Manifest read = readManifest(versionPath("manifest.json"));
+  EXPECT_EQ(toJson(read).dump(), toJson(written).dump());
+  EXPECT_EQ(read.files[1].settings.at("eps"), "0.1");
+  EXPECT_EQ(read.files[1].rows, kRows);
+  EXPECT_EQ(read.files[1].reduction, 4u);
+  EXPECT_TRUE(read.verification.contains("data/noise.h5"));
+  EXPECT_TRUE(read.verification["data/noise.h5"]["preserved"].get<bool>());
+  EXPECT_EQ(read.circumstances["created"], "2025-01-31T12:00:00Z");
+}
+
+TEST_F(Publish, TheSameFilesGiveTheSameVersion) {
+  publish("1.0.0");
+  settings_.directory = directory_ / "elsewhere";
+  context_.threads = 1;
+  publish("1.0.0");
+  EXPECT_EQ(bytesOf(directory_ / "elsewhere/toy-set/1.0.0/SHA256SUMS"),
+            bytesOf(directory_ / "published/toy-set/1.0.0/SHA256SUMS"));
+}
+
+TEST_F(Publish, TheIndexListsLevelsAndValues) {
+  publish("1.0.0");
+  const std::string index = bytesOf(versionPath("index.csv"));
+  EXPECT_EQ(
+      index.rfind(
+          "index,x_R_level,y_R_level,x_G_level,y_G_level,x_B_level,y_B_level,x_R,y_R,x_G,y_G,x_B,y_B\n0,0,0,0,0,0,0,",
+          0),
+      0u);
+  EXPECT_EQ(std::count(index.begin(), index.end(), '\n'), 601);
+  // Row 500 is grid index 1000 = 1*512 + 7*64 + 5*8 + 0.
+  EXPECT_NE(index.find("\n500,0,0,1,7,5,0,0,0,1,7,5,0\n"), std::string::npos);
+}
+
+TEST_F(Publish, CroissantNamesEveryFileAndTheIndexColumns) {
+  const Manifest manifest = publish("1.0.0").manifest;
+  const Json json = Json::parse(bytesOf(versionPath("croissant.json")));
+  for (const char* key : {"@context", "@type", "conformsTo", "name", "description", "license", "url", "creator",
+                          "datePublished", "distribution"}) {
+    EXPECT_TRUE(json.contains(key)) << key;
+  }
+  EXPECT_EQ(json["conformsTo"], "http://mlcommons.org/croissant/1.1");
+  EXPECT_EQ(json["datePublished"], "2025-01-31");
+  ASSERT_EQ(json["distribution"].size(), 4u);
+  for (const Json& file : json["distribution"]) {
+    EXPECT_EQ(file["sha256"], toHex(sha256OfFile(versionPath(file["contentUrl"].get<std::string>()))));
+  }
+  EXPECT_EQ(json["distribution"][1]["prov:wasDerivedFrom"]["@id"], "data/x.h5");
+  EXPECT_EQ(json["prov:wasDerivedFrom"][0]["@id"], std::string("urn:dataset:") + kDataset);
+  EXPECT_EQ(json["recordSet"][0]["field"].size(), 13u);
+  EXPECT_EQ(json["recordSet"][0]["field"][12]["source"]["extract"]["column"], "y_B");
+}
+
+TEST_F(Publish, SignaturesAreMadeAndChecked) {
+  if (std::system("command -v ssh-keygen > /dev/null") != 0) GTEST_SKIP() << "no ssh-keygen here";
+  ASSERT_EQ(std::system(("ssh-keygen -q -t ed25519 -N '' -f " + (directory_ / "key")).c_str()), 0);
+  settings_.signKey = directory_ / "key";
+  publish("1.0.0");
+  EXPECT_TRUE(checkVersion(versionPath(""), false, context_).passed());
+  putBytes(versionPath("README"), "added and listed, but not signed");
+  std::ofstream(versionPath("SHA256SUMS"), std::ios::app) << toHex(sha256OfFile(versionPath("README"))) << "  README\n";
+  expectCheckFails("signature", "SHA256SUMS.sig");
+}
+
+TEST_F(Publish, AnUnusableKeyLeavesNothing) {
+  settings_.signKey = directory_ / "none";
+  EXPECT_THROW(publish("1.0.0"), Error);
+  EXPECT_FALSE(fs::exists(versionPath("")));
+  EXPECT_TRUE(fs::is_empty(settings_.directory + "/toy-set"));
+}
+
+TEST_F(Publish, ChangedFilesAreNamed) {
+  publish("1.0.0");
+  const std::string good = bytesOf(versionPath("data/noise.h5"));
+  std::string bad = good;
+  bad[bad.size() / 2] ^= 1;
+  putBytes(versionPath("data/noise.h5"), bad);
+  expectCheckFails("bytes", "data/noise.h5");
+  putBytes(versionPath("data/noise.h5"), good.substr(0, 1000));
+  expectCheckFails("bytes", "data/noise.h5", true);
+  putBytes(versionPath("data/noise.h5"), good);
+  putBytes(versionPath("data/extra.h5"), "x");
+  expectCheckFails("unlisted", "data/extra.h5");
+  fs::remove(versionPath("data/extra.h5"));
+  fs::create_symlink("/etc/hostname", versionPath("link"));
+  expectCheckFails("unlisted", "link");
+  fs::remove(versionPath("link"));
+  fs::remove(versionPath("index.csv"));
+  expectCheckFails("missing", "index.csv");
+}
+
+TEST_F(Publish, OtherContentUnderTheRightNameIsFound) {
+  publish("1.0.0");
+  // Another noise: the checksums and the manifest's sizes and hashes are forged, the root is not.
+  const std::string path = versionPath("data/noise.h5");
+  const std::string before = toHex(sha256OfFile(path));
+  testing::MemorySource other(*openImageFile(path));
+  other.image(77)[5] ^= 1;
+  fs::remove(path);
+  writeImageFile(other, path, {}, context_);
+  Json manifest = Json::parse(bytesOf(versionPath("manifest.json")));
+  manifest["reproduces"]["files"][1]["sha256"] = toHex(sha256OfFile(path));
+  manifest["reproduces"]["files"][1]["bytes"] = fs::file_size(path);
+  putBytes(versionPath("manifest.json"), manifest.dump(2));
+  std::vector<ListedFile> listed;
+  for (const char* name : {"croissant.json", "data/noise.h5", "data/x.h5", "index.csv", "manifest.json"}) {
+    listed.push_back({name, toHex(sha256OfFile(versionPath(name))), 0});
+  }
+  putBytes(versionPath("SHA256SUMS"), checksumText(listed));
+  EXPECT_TRUE(checkVersion(versionPath(""), false, context_).passed());
+  expectCheckFails("content", "data/noise.h5", true);
+  // Reproducing makes the right content, whose bytes the forged manifest does not expect.
+  const ReproduceReport report = reproduce(versionPath("manifest.json"));
+  EXPECT_TRUE(report.files[0].passed());
+  EXPECT_TRUE(report.files[1].sameContent);
+  EXPECT_FALSE(report.files[1].passed());
+}
+
+TEST_F(Publish, RepackedFilesPassByContentAlone) {
+  if (std::system("/usr/bin/python3 -c 'import h5py' 2>/dev/null") != 0) GTEST_SKIP() << "no h5py here";
+  publish("1.0.0");
+  // What h5repack does: the same datasets and attributes, stored otherwise.
+  putBytes(directory_ / "repack.py",
+           "import h5py, sys\n"
+           "a, b = h5py.File(sys.argv[1], 'r'), h5py.File(sys.argv[2], 'w')\n"
+           "for k, v in a.attrs.items(): b.attrs[k] = v\n"
+           "for k in a: b.create_dataset(k, data=a[k][()], **eval(sys.argv[3]))\n");
+  for (const char* storage : {"{'compression': 9}", "{}", "{'compression': 4, 'shuffle': True}", "{'chunks': True}"}) {
+    const std::string path = versionPath("data/noise.h5");
+    const std::string packed = directory_ / "packed.h5";
+    const std::string command = "/usr/bin/python3 " + (directory_ / "repack.py") + " " + path + " " + packed;
+    ASSERT_EQ(std::system((command + " \"" + storage + "\"").c_str()), 0);
+    fs::rename(packed, path);
+    expectCheckFails("bytes", "data/noise.h5");
+    const CheckReport report = checkVersion(versionPath(""), true, context_);
+    EXPECT_TRUE(report.passed()) << storage << ": " << report.firstFailure()->detail;
+  }
+}
+
+TEST_F(Publish, ADirectoryThatIsNoVersionIsAnError) {
+  expectError(ErrorKind::BadFile, "no published version", [&] { checkVersion(directory_.path(), false, context_); });
+  publish("1.0.0");
+  for (const char* line : {"nonsense\n", "../../etc/passwd\n", "/etc/passwd\n"}) {
+    putBytes(versionPath("SHA256SUMS"), std::string(64, 'a') + "  " + line);
+    if (std::string(line) == "nonsense\n") {
+      expectError(ErrorKind::BadFile, "lists no manifest.json",
+                  [&] { checkVersion(versionPath(""), false, context_); });
+    } else {
+      expectError(ErrorKind::BadFile, "a line is not", [&] { checkVersion(versionPath(""), false, context_); });
+    }
+  }
+}
+
+TEST_F(Publish, ReproducesFromTheManifestAlone) {
+  settings_.manifestsDirectory = directory_ / "manifests";
+  publish("1.0.0");
+  const std::string copy = directory_ / "manifests/toy-set/1.0.0.json";
+  EXPECT_EQ(bytesOf(copy), bytesOf(versionPath("manifest.json")));
+  fs::remove_all(settings_.directory);
+  const ReproduceReport report = reproduce(copy);
+  ASSERT_EQ(report.files.size(), 2u);
+  EXPECT_TRUE(report.passed());
+  for (const ReproducedFile& file : report.files) {
+    EXPECT_TRUE(file.sameContent);
+    EXPECT_TRUE(file.bytesExpected);
+    EXPECT_TRUE(file.sameBytes) << file.path;
+  }
+  expectError(ErrorKind::CannotWrite, "exists already", [&] { reproduce(copy); });
+}
+
+TEST_F(Publish, ReproduceNamesTheFirstDifference) {
+  publish("1.0.0");
+  Json manifest = Json::parse(bytesOf(versionPath("manifest.json")));
+  manifest["reproduces"]["files"][1]["settings"]["seed"] = "4";
+  putBytes(versionPath("manifest.json"), manifest.dump(2));
+  const ReproduceReport beside = reproduce(versionPath("manifest.json"), "beside");
+  EXPECT_FALSE(beside.passed());
+  EXPECT_TRUE(beside.files[0].passed());
+  const std::shared_ptr<const ImageFile> published = openImageFile(versionPath("data/noise.h5"));
+  std::vector<std::uint8_t> a(published->info().shape.bytes()), b(a.size());
+  rowsOf(std::string(kDataset) + "+noise:eps=0.1,seed=4")->read(0, a.data());
+  published->read(0, b.data());
+  const auto at = static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin()).first - a.begin());
+  EXPECT_EQ(beside.files[1].difference, "row 0, y " + std::to_string(at / 48) + ", x " + std::to_string(at / 3 % 16) +
+                                            ", channel " + std::to_string(at % 3) + ": " + std::to_string(a[at]) +
+                                            ", published " + std::to_string(b[at]));
+
+  fs::copy_file(versionPath("manifest.json"), directory_ / "alone.json");
+  EXPECT_EQ(reproduce(directory_ / "alone.json", "alone").files[1].difference,
+            "the original is the same, the variant differs");
+}
+
+// A network of small random weights for the toy set: levels -> dense -> 4x4x2 -> 8x8x2 -> 16x16x3.
+PsiNetwork smallPsi(std::uint64_t seed) {
+  const SourcePtr source = openSource(kDataset);
+  PsiFloatNetwork real;
+  real.features.factorSizes.assign(6, 8);
+  real.features.factorKinds.assign(6, FactorKind::Ordinal);
+  const Philox random(seed, "test.publish.psi");
+  auto fill = [&](std::vector<float>& values, std::size_t count, std::uint64_t stream) {
+    values.resize(count);
+    random.normals(stream, values.data(), count);
+    for (float& value : values) value *= 0.5f;
+  };
+  real.dense.resize(1);
+  real.dense[0].in = static_cast<std::uint32_t>(real.features.count());
+  real.dense[0].out = 32;
+  fill(real.dense[0].weight, std::size_t{32} * real.dense[0].in, 0);
+  fill(real.dense[0].bias, 32, 1);
+  real.deconv.resize(2);
+  for (std::uint32_t layer = 0; layer < 2; ++layer) {
+    real.deconv[layer].in = 2;
+    real.deconv[layer].out = layer == 0 ? 2 : 3;
+    fill(real.deconv[layer].weight, std::size_t{2} * real.deconv[layer].out * 16, 2 + 2 * layer);
+    fill(real.deconv[layer].bias, real.deconv[layer].out, 3 + 2 * layer);
+  }
+  std::vector<std::uint32_t> calibration;
+  for (std::uint64_t row = 0; row < 64; ++row) {
+    for (const std::uint32_t level : source->info().grid.levelsOf(row * 4001)) calibration.push_back(level);
+  }
+  PsiNetwork network = quantise(real, Budget::parse("0.1"), calibration);
+  network.dataset = source->info().dataset;
+  network.fingerprint = fingerprint(*rootOf(source));
+  return network;
+}
+
+TEST_F(Publish, ModifiedFilesTakeTheirPsiAlong) {
+  const std::string psi = directory_ / "psi.h5";
+  smallPsi(1).save(psi, Overwrite::Refuse);
+  write(*rowsOf(std::string(kDataset) + "+modified:psi=" + psi), "modified.h5");
+  settings_.files.push_back(directory_ / "modified.h5");
+  expectError(ErrorKind::Usage, "not among the given ones", [&] { publish("1.0.0"); });
+  settings_.psi = {psi};
+  settings_.manifestsDirectory = directory_ / "manifests";
+  const Manifest manifest = publish("1.0.0").manifest;
+  const std::string sha256 = toHex(sha256OfFile(psi));
+  EXPECT_EQ(manifest.psi[0].path, "psi/psi-" + sha256.substr(0, 12) + ".h5");
+  EXPECT_EQ(manifest.files[2].settings.at("psi_sha256"), sha256);
+  EXPECT_EQ(manifest.verification["data/modified.h5"]["budget_levels"], 25);
+  EXPECT_GT(manifest.verification["data/modified.h5"]["statistics"]["linf_levels"], 0);
+  EXPECT_TRUE(checkVersion(versionPath(""), true, context_).passed());
+
+  // psi beside the version's manifest, and beside the copy.
+  fs::remove(psi);
+  EXPECT_TRUE(reproduce(versionPath("manifest.json"), "one").passed());
+  const std::string copy = directory_ / "manifests/toy-set/1.0.0.json";
+  fs::rename(settings_.directory, directory_ / "gone");
+  EXPECT_TRUE(reproduce(copy, "two").passed());
+  // Nowhere; another one in its place; and given by hand.
+  const std::string beside = directory_ / ("manifests/toy-set/" + manifest.psi[0].path);
+  fs::rename(beside, psi);
+  expectError(ErrorKind::BadFile, "is not here", [&] { reproduce(copy, "three"); });
+  smallPsi(2).save(beside, Overwrite::Refuse);
+  expectError(ErrorKind::BadFile, "is not the psi.h5 that the manifest names", [&] { reproduce(copy, "three"); });
+  ReproduceSettings byHand;
+  byHand.manifest = copy;
+  byHand.output = directory_ / "three";
+  byHand.psi = {psi};
+  EXPECT_TRUE(reproduceVersion(byHand, context_).passed());
+}
+
+TEST_F(Publish, ManifestsThatDoNotFitTogetherAreErrors) {
+  publish("1.0.0");
+  const std::string text = bytesOf(versionPath("manifest.json"));
+  auto spoiled = [&](const std::function<void(Json&)>& spoil) {
+    Json manifest = Json::parse(text);
+    spoil(manifest);
+    putBytes(directory_ / "bad.json", manifest.dump());
+    return directory_ / "bad.json";
+  };
+  auto file = [](Json& manifest) -> Json& { return manifest["reproduces"]["files"][1]; };
+  const std::vector<std::pair<std::string, std::function<void(Json&)>>> cases{
+      {"'version' is not X.Y.Z", [](Json& m) { m["version"] = "1.0"; }},
+      {"kind", [](Json& m) { m["kind"] = "other"; }},
+      {"schema 2", [](Json& m) { m["schema_version"] = 2; }},
+      {"'name' is not a text", [](Json& m) { m["name"] = 3; }},
+      {"names no files", [](Json& m) { m["reproduces"]["files"] = Json::array(); }},
+      {"'reproduces' is missing", [](Json& m) { m.erase("reproduces"); }},
+      {"not a plain relative", [&](Json& m) { file(m)["path"] = "../../x.h5"; }},
+      {"not a plain relative", [&](Json& m) { file(m)["path"] = "/x.h5"; }},
+      {"not a SHA-256", [&](Json& m) { file(m)["content_root"] = "abc"; }},
+      {"'shape' is not [H,W,C]",
+       [&](Json& m) {
+         file(m)["shape"] = {16, 16};
+       }},
+      {"'images' is not a number", [&](Json& m) { file(m)["images"] = -1; }},
+      {"list of rows is damaged", [&](Json& m) { file(m)["rows"] = "5:3"; }},
+      {"list of rows is damaged", [&](Json& m) { file(m)["rows"] = "0:99999999999"; }},
+      {"does not fit together", [&](Json& m) { file(m)["rows"] = "0:7"; }},
+      {"does not fit together", [&](Json& m) { file(m)["factors"][0]["size"] = 9; }},
+      {"psi.h5 with SHA-256 aaaaaaaaaaaa", [&](Json& m) {
+         file(m)["variant"] = "modified";
+         file(m)["settings"]["psi_sha256"] = std::string(64, 'a');
+       }}};
+  for (const auto& [part, spoil] : cases) {
+    const std::string path = spoiled(spoil);
+    expectError(ErrorKind::BadFile, part, [&] { reproduce(path, "never"); });
+  }
+  expectError(ErrorKind::Usage, "unknown variant 'odd'",
+              [&] { reproduce(spoiled([&](Json& m) { file(m)["variant"] = "odd"; }), "never"); });
+  putBytes(directory_ / "bad.json", "{");
+  expectError(ErrorKind::BadFile, "not JSON", [&] { reproduce(directory_ / "bad.json", "never"); });
+  EXPECT_FALSE(fs::exists(directory_ / "never"));
+}
+
+TEST_F(Publish, VersionsAreNeverOverwritten) {
+  publish("1.0.0");
+  expectError(ErrorKind::CannotWrite, "published already", [&] { publish("1.0.0"); });
+}
+
+TEST_F(Publish, TheNumberFollowsFromTheChange) {
+  publish("1.0.0");
+  expectError(ErrorKind::Usage, "publish them as 1.0.1", [&] { publish("1.1.0"); });
+  expectError(ErrorKind::Usage, "publish them as 1.0.1", [&] { publish("2.0.0"); });
+  publish("1.0.1");
+
+  write(*rowsOf(std::string(kDataset) + "+noise:eps=0.1,seed=4"), "noise4.h5");
+  settings_.files.push_back(directory_ / "noise4.h5");
+  expectError(ErrorKind::Usage, "publish them as 1.1.0", [&] { publish("1.0.2"); });
+  publish("1.1.0");
+
+  settings_.files.pop_back();  // a file goes
+  expectError(ErrorKind::Usage, "publish them as 2.0.0", [&] { publish("1.2.0"); });
+  publish("2.0.0");
+
+  // The old rows and more of them.
+  const char* more = "0:600,1000:1100";
+  write(*rowsOf(kDataset, more), "x.h5");
+  write(*rowsOf(std::string(kDataset) + "+noise:eps=0.1,seed=3", more), "noise.h5");
+  expectError(ErrorKind::Usage, "publish them as 2.1.0", [&] { publish("3.0.0"); });
+  publish("2.1.0");
+
+  // As many rows, but others.
+  const char* others = "1:601,1000:1100";
+  write(*rowsOf(kDataset, others), "x.h5");
+  write(*rowsOf(std::string(kDataset) + "+noise:eps=0.1,seed=3", others), "noise.h5");
+  expectError(ErrorKind::Usage, "publish them as 3.0.0", [&] { publish("2.2.0"); });
+}
+
+TEST_F(Publish, WhatIsNotPreservedIsNotPublished) {
+  testing::MemorySource wrong(*openImageFile(directory_ / "noise.h5"));
+  wrong.image(123)[0] ^= 0x80;
+  write(wrong, "noise.h5");
+  expectError(ErrorKind::BadFile, "check 'budget' at index 123", [&] { publish("1.0.0"); });
+  write(*rowsOf("xysquares:spacing=2,size=16+noise:eps=0.1,seed=3"), "noise.h5");
+  settings_.original = kDataset;
+  expectError(ErrorKind::BadFile, "not preserved", [&] { publish("1.0.0"); });
+  settings_.original.clear();
+  testing::MemorySource notOriginal(*openImageFile(directory_ / "x.h5"));
+  notOriginal.image(5)[0] ^= 1;
+  write(notOriginal, "x.h5");
+  expectError(ErrorKind::BadFile, "is not xysquares:spacing=1,size=16", [&] { publish("1.0.0"); });
+  EXPECT_FALSE(fs::exists(settings_.directory + "/toy-set"));
+}
+
+TEST_F(Publish, BadRequestsSayWhatToDo) {
+  settings_.name = "Upper";
+  expectError(ErrorKind::Usage, "cannot name a published set", [&] { publish("1.0.0"); });
+  settings_.name = "../up";
+  expectError(ErrorKind::Usage, "cannot name a published set", [&] { publish("1.0.0"); });
+  settings_.name = "toy-set";
+  for (const char* version : {"1", "1.0", "01.0.0", "1.0.0-rc1", "-1.0.0", "1.0.0.0", "", "1..0", "99999999999.0.0"}) {
+    expectError(ErrorKind::Usage, "is no version", [&] { publish(version); });
+  }
+  settings_.psi = {directory_ / "x.h5"};
+  expectError(ErrorKind::Usage, "no file was made with", [&] { publish("1.0.0"); });
+  settings_.psi.clear();
+  settings_.evidence = {directory_ / "x.h5"};
+  expectError(ErrorKind::BadFile, "no results.json", [&] { publish("1.0.0"); });
+  settings_.evidence.clear();
+  settings_.files.push_back(directory_ / "x.h5");
+  expectError(ErrorKind::Usage, "two files are named", [&] { publish("1.0.0"); });
+  settings_.files = {directory_ / "none.h5"};
+  expectError(ErrorKind::BadFile, "none.h5", [&] { publish("1.0.0"); });
+  write(*rowsOf("xysquares:spacing=1,size=16", "0:10"), "few.h5");
+  settings_.files = {directory_ / "x.h5", directory_ / "few.h5"};
+  expectError(ErrorKind::Usage, "other factors or rows", [&] { publish("1.0.0"); });
+  putBytes(directory_ / "published", "a file in the way");
+  settings_.files = {directory_ / "x.h5"};
+  EXPECT_THROW(publish("1.0.0"), Error);
+}
+
+TEST_F(Publish, EvidenceIsEmbedded) {
+  putBytes(directory_ / "results.json", R"({"rows": [1, 2], "summary": {"drop": 0.25}})");
+  settings_.evidence = {directory_ / "results.json"};
+  const Manifest manifest = publish("1.0.0").manifest;
+  EXPECT_EQ(manifest.evidence[0]["summary"]["drop"], 0.25);
+  EXPECT_EQ(manifest.evidence[0]["sha256"], toHex(sha256OfFile(directory_ / "results.json")));
+}
+
+TEST(Manifest, RowsAreRanges) {
+  EXPECT_EQ(rowsFromText("0:3,7,5:6", 8), (std::vector<std::uint64_t>{0, 1, 2, 7, 5}));
+  for (const char* bad : {"", "1:", ":2", "2:1", "3:3", "8", "0:9", "a", "1,,2", "1,", "-1", "0:8,0:8"}) {
+    expectError(ErrorKind::BadFile, "rows is damaged", [&] { rowsFromText(bad, 8); });
+  }
+  const SourcePtr all = openSource("xysquares:spacing=1,size=16");
+  EXPECT_EQ(rowsText(*all), "");
+  EXPECT_EQ(rowsText(*subset(all, {4, 5, 6, 1, 9, 10})), "4:7,1,9:11");
+}
+
+TEST(Manifest, SafePaths) {
+  for (const char* good : {"a", "data/x.h5", "a-b_c+d.e/f"}) EXPECT_TRUE(isSafePath(good)) << good;
+  for (const char* bad :
+       {"", "/a", "a/", "a//b", "..", "a/../b", ".hidden", "a b", "a\nb", "-x", "a/-x", "\\", "a:b"}) {
+    EXPECT_FALSE(isSafePath(bad)) << bad;
+  }
+}
+
+TEST(SemVer, OrdersAndSteps) {
+  SemVer version;
+  ASSERT_TRUE(parseSemVer("1.20.3", version));
+  EXPECT_EQ(toString(version), "1.20.3");
+  EXPECT_EQ(toString(nextVersion(version, Change::Patch)), "1.20.4");
+  EXPECT_EQ(toString(nextVersion(version, Change::Minor)), "1.21.0");
+  EXPECT_EQ(toString(nextVersion(version, Change::Major)), "2.0.0");
+  EXPECT_TRUE((SemVer{1, 9, 0} < SemVer{1, 10, 0}));
+}
+
+}  // namespace
+}  // namespace offaxis

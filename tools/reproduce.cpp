@@ -1,0 +1,62 @@
+// offaxis reproduce: regenerates a published version from its manifest and psi.h5 alone.
+#include <iostream>
+
+#include "publish/reproduce.h"
+#include "tools/cli.h"
+
+namespace {
+
+using namespace offaxis;
+
+const cli::Verb kVerb{
+    "reproduce",
+    "regenerate a published version from its manifest",
+    "Writes every data file anew under DIR/data/ and compares the content roots, and with the publisher's program and\n"
+    "libraries the bytes too. psi.h5 is looked for beside the manifest, where the manifest says, and in --psi. Exit "
+    "code 1\n"
+    "where anything differs.",
+    {{"MANIFEST", true, false, "manifest.json of a version, or its copy under manifests/"}},
+    {{"output,o", "DIR", "", "where to write"},
+     {"psi", "FILE", "", "a psi.h5 that lies elsewhere"},
+     {"original", "SOURCE", "", "the original, where this program cannot render it"},
+     {"force", "", "", "replace files that are there"}},
+    {"manifests/xysquares-adversarial/1.0.0.json -o again/"}};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return cli::run(argc, argv, kVerb, [](const cli::Arguments& arguments) {
+    ReproduceSettings settings;
+    settings.manifest = arguments.positional("MANIFEST");
+    settings.output = arguments.required("output");
+    if (arguments.given("psi")) settings.psi.push_back(arguments.text("psi"));
+    settings.original = arguments.text("original");
+    settings.program = "offaxis " OFFAXIS_VERSION;
+    settings.overwrite = arguments.overwrite;
+    const ReproduceReport report = reproduceVersion(settings, arguments.context);
+    if (arguments.json) {
+      cli::Json files = cli::Json::array();
+      for (const ReproducedFile& file : report.files) {
+        files.push_back({{"path", file.path},
+                         {"content_root", file.foundRoot},
+                         {"expected_content_root", file.expectedRoot},
+                         {"same_content", file.sameContent},
+                         {"same_bytes", file.sameBytes},
+                         {"passed", file.passed()},
+                         {"first_difference", file.difference.empty() ? cli::Json() : cli::Json(file.difference)}});
+      }
+      cli::printJson(report.passed() ? "ok" : "failed", {{"reproduced", report.passed()}, {"files", files}});
+    } else {
+      for (const ReproducedFile& file : report.files) {
+        std::cout << (file.passed() ? "ok    " : "FAIL  ") << file.path << ": "
+                  << (file.sameBytes     ? "the same bytes"
+                      : file.sameContent ? "the same content, other bytes"
+                                         : "content root " + file.foundRoot + " instead of " + file.expectedRoot)
+                  << '\n';
+        if (!file.difference.empty()) std::cout << "      " << file.difference << '\n';
+      }
+      std::cout << (report.passed() ? "reproduced" : "NOT reproduced") << '\n';
+    }
+    return report.passed() ? 0 : 1;
+  });
+}
