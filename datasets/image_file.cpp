@@ -247,13 +247,18 @@ class OwnImageFile final : public ImageFile {
     static thread_local Cache cache;
     if (cache.owner == id_ && cache.start == chunkStart) return cache.bytes.data();
     cache.owner = 0;
+    cache.bytes.resize(rowsPerChunk_ * info_.shape.bytes());
+    bool deflated = false;
     {
       std::lock_guard<std::mutex> lock(hdf5Mutex());
-      file_.readRawChunk(info_.layout.imagesKey, chunkStart, cache.stream);
+      deflated = file_.readRawChunk(info_.layout.imagesKey, chunkStart, cache.stream);
+      if (!deflated) {  // a repacked file may hold chunks that did not shrink as they are
+        file_.readRows(info_.layout.imagesKey, h5::Type::U8, chunkStart, std::min(rowsPerChunk_, rows_ - chunkStart),
+                       cache.bytes.data());
+      }
     }
-    cache.bytes.resize(rowsPerChunk_ * info_.shape.bytes());
-    if (!cache.decompressor.decompress(cache.stream.data(), cache.stream.size(), cache.bytes.data(),
-                                       cache.bytes.size())) {
+    if (deflated && !cache.decompressor.decompress(cache.stream.data(), cache.stream.size(), cache.bytes.data(),
+                                                   cache.bytes.size())) {
       fail("the chunk of rows from " + std::to_string(chunkStart) + " is damaged", "fetch or regenerate the file");
     }
     spread(cache.bytes.data(), cache.bytes.size());

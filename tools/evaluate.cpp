@@ -26,6 +26,7 @@ const cli::Verb kVerb{
      {"seeds", "N", "", "runs per source and model, with seeds 0 to N - 1; quick 3, pilot 5, paper 10"},
      {"latents", "L", "", "instead of the dataset's default"},
      {"beta", "B", "", "instead of the dataset's default"},
+     {"loss", "NAME", "", "bernoulli or squared-error, instead of the dataset's default"},
      {"steps", "N", "", "instead of the profile's"},
      {"learning-rate", "R", "", "instead of the profile's"},
      {"device", "NAME", "auto", "auto, cpu, cuda or cuda:N"},
@@ -51,6 +52,7 @@ Settings parse(const cli::Arguments& arguments) {
   if (arguments.given("seeds")) evaluate.profile.seeds = arguments.integer("seeds", 1, 1000);
   if (arguments.given("latents")) evaluate.latents = static_cast<int>(arguments.integer("latents", 1, 1000));
   if (arguments.given("beta")) evaluate.beta = arguments.real("beta", 0, 1e9);
+  if (arguments.given("loss")) evaluate.loss = arguments.text("loss");
   if (arguments.given("steps")) train.steps = arguments.integer("steps", 1, std::uint64_t{1} << 40);
   if (arguments.given("learning-rate")) train.learningRate = arguments.real("learning-rate", 1e-12, 10);
   train.device = arguments.required("device");
@@ -68,26 +70,30 @@ void printTable(const EvaluateSettings& settings, const EvaluationResult& result
   const TrainSettings& train = settings.profile.train;
   std::cout << "MIG, mean +- sd over " << settings.profile.seeds << " seeds; profile " << settings.profile.name << ": "
             << train.steps << " steps of " << train.batch << ", " << train.net << ", " << result.latents
-            << " latents, beta " << formatReal(result.beta) << "\n\n";
-  std::size_t width = 8;
-  for (const EvaluationSummary& row : result.summary)
-    width = std::max(width, row.variant.size() + row.model.size() + 2);
-  const auto line = [&](const std::string& name, const std::string& mig, const std::string& difference,
+            << " latents, beta " << formatReal(result.beta) << ", " << result.loss << "\n\n";
+  std::size_t width = 0;
+  for (const EvaluationSummary& row : result.summary) width = std::max(width, row.variant.size());
+  const auto name = [&](const EvaluationSummary& row) {
+    return row.variant + std::string(width - row.variant.size() + 2, ' ') + row.model;
+  };
+  std::size_t names = 0;
+  for (const EvaluationSummary& row : result.summary) names = std::max(names, name(row).size());
+  const auto line = [&](const std::string& left, const std::string& mig, const std::string& difference,
                         const std::string& rotated, const std::string& active) {
-    std::printf("%-*s  %-15s  %-24s  %-15s  %s\n", static_cast<int>(width), name.c_str(), mig.c_str(),
+    std::printf("%-*s  %-15s  %-24s  %-15s  %s\n", static_cast<int>(names), left.c_str(), mig.c_str(),
                 difference.c_str(), rotated.c_str(), active.c_str());
   };
   line("", "MIG", "change [95 % interval]", "rotated MIG", "active units");
   for (const EvaluationSummary& row : result.summary) {
     const PairedDifference& d = row.mig.difference;
     const bool baseline = row.variant == settings.arms.front().name;
-    line(row.variant + "  " + row.model, format("%.3f +- %.3f", row.mig.mean, row.mig.sd),
+    line(name(row), format("%.3f +- %.3f", row.mig.mean, row.mig.sd),
          baseline ? "" : format("%+.3f [%+.3f, %+.3f]", d.mean, d.interval.low, d.interval.high),
          format("%.3f +- %.3f", row.rotated.mean, row.rotated.sd), format("%.1f", row.activeUnits));
   }
   std::cout << "\nper seed:\n";
   for (const EvaluationSummary& row : result.summary) {
-    std::printf("%-*s ", static_cast<int>(width), (row.variant + "  " + row.model).c_str());
+    std::printf("%-*s ", static_cast<int>(names), name(row).c_str());
     for (const double value : row.mig.points) std::printf(" %.3f", value);
     std::printf("\n");
   }

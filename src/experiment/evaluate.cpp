@@ -100,6 +100,7 @@ class Evaluation {
     const ModelDefaults defaults = modelDefaults(first());
     result_.latents = settings_.latents > 0 ? settings_.latents : defaults.latents;
     result_.beta = settings_.beta >= 0 ? settings_.beta : defaults.beta;
+    result_.loss = settings_.loss.empty() ? defaults.loss : settings_.loss;
     findRotation();
     for (std::uint64_t seed = 0; seed < settings_.profile.seeds; ++seed) {
       for (const std::string& model : settings_.models) {
@@ -175,6 +176,7 @@ class Evaluation {
     train.seed = cell.seed;
     train.latents = result_.latents;
     train.beta = result_.beta;
+    train.loss = result_.loss;
     train.overwrite = settings_.overwrite;
     return train;
   }
@@ -187,7 +189,7 @@ class Evaluation {
             {"image", toString(first().shape)},
             {"latents", result_.latents},
             {"beta", result_.beta},
-            {"loss", train.loss},
+            {"loss", result_.loss},
             {"net", train.net},
             {"batch", train.batch},
             {"steps", train.steps},

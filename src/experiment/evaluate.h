@@ -26,6 +26,7 @@ struct EvaluateSettings {
   EvaluationProfile profile = evaluationProfile("quick");  // seeds run from 0 to profile.seeds - 1
   int latents = 0;                                         // 0: modelDefaults()
   double beta = -1;                                        // below 0: modelDefaults()
+  std::string loss;                                        // empty: modelDefaults()
   bool overwrite = false;                                  // train anew what the directory holds
 };
 
@@ -69,6 +70,7 @@ struct EvaluationResult {
   std::string rotation;  // where R came from: "psi of modified", "blocks"
   int latents = 0;
   double beta = 0;
+  std::string loss;
   std::string path;  // of results.json
 };
 

@@ -55,7 +55,7 @@ Codes encode(SourcePtr source, const std::string& runDirectory, const EncodeSett
 
   torch::NoGradGuard noGrad;
   const Philox philox(settings.seed, "encode");
-  ImageFeed feed(source, device, context);
+  ImageFeed feed(source, device, context, ImageFeed::Reads::Few);
   std::vector<std::int64_t> rows;
   context.begin("encoding", result.count, "images");
   for (std::uint64_t first = 0; first < result.count; first += kChunk) {

@@ -15,9 +15,9 @@ torch::Tensor emptyImages(const Source& source, std::int64_t count, torch::Devic
 
 }  // namespace
 
-ImageFeed::ImageFeed(SourcePtr source, torch::Device device, const Context& context)
+ImageFeed::ImageFeed(SourcePtr source, torch::Device device, const Context& context, Reads reads)
     : source_(std::move(source)), device_(device) {
-  if (device_.is_cpu()) return;
+  if (device_.is_cpu() || reads == Reads::Few) return;
   const auto count = static_cast<std::int64_t>(source_->size());
   const std::uint64_t bytes = source_->info().shape.bytes();
   try {

@@ -15,7 +15,9 @@ namespace offaxis {
 // is sent.
 class ImageFeed {
  public:
-  ImageFeed(SourcePtr source, torch::Device device, const Context& context);
+  enum class Reads { Many, Few };  // of each image: Few never copies the whole source
+
+  ImageFeed(SourcePtr source, torch::Device device, const Context& context, Reads reads = Reads::Many);
   // f32 [rows.size(),C,H,W] in [0,1], channels last, on the device.
   torch::Tensor gather(const std::vector<std::int64_t>& rows);
 

@@ -139,7 +139,7 @@ class Training {
     const double kl = finite(losses.kl, "the KL divergence");
     finite(losses.total, "the loss");
     adam_->step(
-        torch::autograd::grad({losses.total}, adam_->parameters(), {}, c10::nullopt, false, /*allow_unused=*/true));
+        torch::autograd::grad({losses.total}, adam_->parameters(), {}, {}, false, /*allow_unused=*/true));
     at(kStep) += 1;
     at(kReconstructionSum) += reconstruction;
     at(kKlSum) += kl;

@@ -392,8 +392,9 @@ const Reader::Dataset& Reader::open(const std::string& name) const {
     unsigned flags = 0;
     unsigned level = 0;
     std::size_t values = 1;
-    const bool deflated = H5Pget_nfilters(creation.get()) == 1 &&
-                          H5Pget_filter2(creation.get(), 0, &flags, &values, &level, 0, nullptr, nullptr) == H5Z_FILTER_DEFLATE;
+    const bool deflated =
+        H5Pget_nfilters(creation.get()) == 1 &&
+        H5Pget_filter2(creation.get(), 0, &flags, &values, &level, 0, nullptr, nullptr) == H5Z_FILTER_DEFLATE;
     if (deflated && values == 1 && level <= 9) dataset.deflateLevel = static_cast<int>(level);
     const bool littleEndian = H5Tget_order(type.get()) == H5T_ORDER_LE || sizeOf(dataset.shape.type) == 1;
     if (deflated && littleEndian && std::equal(chunk.begin() + 1, chunk.end(), extent.begin() + 1)) {
@@ -506,7 +507,9 @@ std::uint64_t Reader::integerAttribute(const std::string& name) const {
   return value;
 }
 
-int Reader::deflateLevel(const std::string& name) const { return open(name).deflateLevel; }
+int Reader::deflateLevel(const std::string& name) const {
+  return open(name).deflateLevel;
+}
 
 std::uint64_t Reader::rowsPerDeflatedChunk(const std::string& name) const {
   return open(name).rowsPerDeflatedChunk;

@@ -44,7 +44,7 @@ TEST(Evaluate, FillsTheGridAndComparesInPairs) {
   EXPECT_EQ(result.summary[0].variant, "original");
   EXPECT_EQ(result.summary[1].variant, "noise");
   EXPECT_EQ(result.rotation, "blocks");
-  EXPECT_GT(result.calibration.ceiling, .98);
+  EXPECT_GT(result.calibration.ceiling, .9);  // .999 from 10,000 codes
   EXPECT_LT(result.calibration.floor, .3);
   double difference = 0;
   for (const std::uint64_t seed : {0u, 1u}) {

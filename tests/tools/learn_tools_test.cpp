@@ -1,0 +1,164 @@
+// The verbs that learn, as a user meets them: tiny runs of the real chain, bad input, interruption.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "learn/trainer.h"
+#include "tools/command.h"
+#include "tools/names.h"
+
+namespace offaxis {
+namespace {
+
+using nlohmann::json;
+using testing::contentsOf;
+using testing::Outcome;
+using testing::shell;
+using testing::TempDirectory;
+
+const std::string kSource = "xysquares:spacing=1,size=32";
+const std::string kTiny = " --steps 4 --batch 4 --latents 3 --threads 1 ";
+const std::string kTinyPsi = " --warmup-steps 2 --psi-steps 2 --fresh-steps 2 --batch 2 --ladder 0.3 --threads 2 ";
+
+TEST(LearnTools, ListKnowsWhatTheRegistryKnows) {
+  std::vector<std::string> listed;
+  for (const cli::NamedPart& model : cli::kModels) listed.emplace_back(model.name);
+  std::vector<std::string> known = modelNames();
+  std::sort(known.begin(), known.end());
+  std::sort(listed.begin(), listed.end());
+  EXPECT_EQ(listed, known);
+}
+
+TEST(LearnTools, TrainEncodeScore) {
+  const TempDirectory d;
+  const Outcome train = shell("offaxis train " + kSource + kTiny + "-o " + (d / "run") + " --json");
+  ASSERT_EQ(train.code, 0) << train.err;
+  EXPECT_EQ(json::parse(train.out).at("schema_version"), 1);
+  const Outcome encode =
+      shell("offaxis encode " + kSource + " --checkpoint " + (d / "run") + " --count 300 -o " + (d / "c.npz"));
+  ASSERT_EQ(encode.code, 0) << encode.err;
+  const Outcome score = shell("offaxis score " + (d / "c.npz") + " --json");
+  ASSERT_EQ(score.code, 0) << score.err;
+  const json said = json::parse(score.out);
+  EXPECT_EQ(said.at("schema_version"), 1);
+  const double mig = said.at("scores").at("mig").at("value");
+  EXPECT_GE(mig, 0);
+  EXPECT_LE(mig, 1);
+  // The same again gives the same codes; another model's checkpoint is refused.
+  ASSERT_EQ(shell("offaxis train " + kSource + kTiny + "-o " + (d / "run2")).code, 0);
+  ASSERT_EQ(
+      shell("offaxis encode " + kSource + " --checkpoint " + (d / "run2") + " --count 300 -o " + (d / "c2.npz")).code,
+      0);
+  EXPECT_TRUE(contentsOf(d / "c.npz") == contentsOf(d / "c2.npz"));
+  const Outcome other = shell("offaxis train " + kSource + kTiny + "--model ae -o " + (d / "run"));
+  EXPECT_EQ(other.code, 3) << other.err;
+  EXPECT_EQ(shell("offaxis encode xysquares:spacing=1 --checkpoint " + (d / "run") + " -o " + (d / "c3.npz")).code, 3);
+}
+
+TEST(LearnTools, ManipulateEmitVerifyPublishReproduce) {
+  const TempDirectory d;
+  const Outcome manipulate =
+      shell("cd " + d.path() + "; offaxis manipulate xysquares:spacing=1" + kTinyPsi + "-o run --json");
+  ASSERT_EQ(manipulate.code, 0) << manipulate.err;
+  const json log = json::parse(contentsOf(d / "run/log.json"));
+  EXPECT_EQ(log.at("schema_version"), 1);
+  const Outcome chain =
+      shell("cd " + d.path() +
+            "; set -e; offaxis emit xysquares:spacing=1 --variant modified --psi run/psi.h5 --indices 0:200 -o m.h5"
+            "; offaxis emit xysquares:spacing=1 --variant noise --eps 0.1 --seed 4 --indices 0:200 -o n.h5"
+            "; offaxis publish m.h5 n.h5 --psi run/psi.h5 --name tiny --version 1.0.0 -o out"
+            "; offaxis check out/tiny/1.0.0 --content"
+            "; (cd out/tiny/1.0.0 && sha256sum --quiet -c SHA256SUMS)"
+            "; offaxis reproduce out/tiny/1.0.0/manifest.json -o again");
+  EXPECT_EQ(chain.code, 0) << chain.out << chain.err;
+  EXPECT_TRUE(contentsOf(d / "again/data/m.h5") == contentsOf(d / "m.h5"));
+  const Outcome other =
+      shell("cd " + d.path() + "; offaxis emit xysquares:spacing=2 --variant modified --psi run/psi.h5 -o x.h5");
+  EXPECT_EQ(other.code, 3);
+  EXPECT_NE(other.err.find("another dataset"), std::string::npos) << other.err;
+  EXPECT_FALSE(std::filesystem::exists(d / "x.h5"));
+}
+
+TEST(LearnTools, BadCallsSayWhatIsWrong) {
+  const TempDirectory d;
+  ASSERT_EQ(shell("cd " + d.path() + "; echo nonsense > text.npz; mkdir foreign; echo '{}' > foreign/run.json").code,
+            0);
+  const struct {
+    std::string line;
+    int code;
+    const char* says;
+  } calls[] = {
+      {"train " + kSource + kTiny + "--model vae-9000 -o r", 2, "beta-vae"},
+      {"train " + kSource + kTiny + "--beta -1 -o r", 2, "--beta"},
+      {"train " + kSource + kTiny + "--loss l3 -o r", 2, "squared-error"},
+      {"train " + kSource + kTiny + "--net resnet -o r", 2, "conv64"},
+      {"train " + kSource + kTiny + "--device tpu -o r", 2, "cpu"},
+      {"train " + kSource + " --batch 4 --steps 0 -o r", 2, "--steps"},
+      {"train squares" + kTiny + "-o r", 2, "known datasets"},
+      {"train " + kSource + " --batch 4 --learning-rate 1e30 --beta 1e30 --steps 50 -o r", 6, "step"},
+      {"encode " + kSource + " --checkpoint nowhere -o c.npz", 3, "nowhere"},
+      {"encode " + kSource + " --checkpoint foreign -o c.npz", 3, "foreign"},
+      {"score text.npz", 3, "text.npz"},
+      {"score nowhere.npz", 3, "nowhere.npz"},
+      {"manipulate " + kSource + kTinyPsi + "--eps 0 -o r2", 2, "(0, 1]"},
+      {"manipulate " + kSource + kTinyPsi + "--eps 1.5 -o r2", 2, "(0, 1]"},
+      {"manipulate " + kSource + kTinyPsi + "--rotation sideways -o r2", 2, "blocks"},
+      {"manipulate " + kSource + kTinyPsi + "--profile fast -o r2", 2, "quick"},
+      {"manipulate " + kSource + "+noise:eps=0.1" + kTinyPsi + "-o r2", 2, "original"},
+      {"evaluate " + kSource + " -o e", 2, "="},
+      {"evaluate a=" + kSource + " a=" + kSource + " -o e", 2, "twice"},
+      {"evaluate a=" + kSource + " b=xysquares:spacing=2 -o e", 2, "one dataset"},
+      {"evaluate a=" + kSource + " --models gan -o e", 2, "beta-vae"},
+      {"evaluate a=" + kSource + " --profile fast -o e", 2, "quick"},
+  };
+  for (const auto& call : calls) {
+    const Outcome outcome = shell("cd " + d.path() + "; offaxis " + call.line);
+    EXPECT_EQ(outcome.code, call.code) << call.line << "\n" << outcome.err;
+    EXPECT_NE(outcome.err.find(call.says), std::string::npos) << call.line << "\n" << outcome.err;
+    EXPECT_LE(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 3) << outcome.err;
+  }
+}
+
+TEST(LearnTools, AMissingGpuIsSaid) {
+  if (shell("test -e /dev/nvidia0").code == 0) GTEST_SKIP() << "this machine has a GPU";
+  const TempDirectory d;
+  const Outcome outcome = shell("offaxis train " + kSource + kTiny + "--device cuda -o " + (d / "r"));
+  EXPECT_EQ(outcome.code, 5) << outcome.err;
+  EXPECT_NE(outcome.err.find("cuda"), std::string::npos);
+}
+
+TEST(LearnTools, InterruptedTrainingGoesOnToTheSameCodes) {
+  const TempDirectory d;
+  const std::string run =
+      "offaxis train " + kSource + " --steps 400 --batch 16 --latents 3 --threads 1 --checkpoint-every 50 -o ";
+  const Outcome stopped = shell("cd " + d.path() + "; " + run + "a & pid=$!; sleep 2; kill -INT $pid; wait $pid");
+  EXPECT_TRUE(stopped.code == 130 || stopped.code == 0) << stopped.code << stopped.err;
+  ASSERT_EQ(shell("cd " + d.path() + "; " + run + "a").code, 0);
+  ASSERT_EQ(shell("cd " + d.path() + "; " + run + "b").code, 0);
+  const std::string encode = "cd " + d.path() + "; offaxis encode " + kSource + " --count 100 --checkpoint ";
+  ASSERT_EQ(shell(encode + "a -o a.npz; offaxis encode " + kSource + " --count 100 --checkpoint b -o b.npz").code, 0);
+  EXPECT_TRUE(contentsOf(d / "a.npz") == contentsOf(d / "b.npz"));
+}
+
+TEST(LearnTools, EvaluateFillsItsGridAndRefusesAnother) {
+  const TempDirectory d;
+  const std::string grid =
+      "offaxis evaluate original=xysquares:spacing=1 noise=xysquares:spacing=1+noise:eps=0.1 "
+      "--seeds 2 --steps 3 -o " +
+      (d / "e");
+  const Outcome first = shell(grid);
+  ASSERT_EQ(first.code, 0) << first.err;
+  EXPECT_NE(first.out.find("original"), std::string::npos);
+  const json results = json::parse(contentsOf(d / "e/results.json"));
+  EXPECT_EQ(results.at("status"), "complete");
+  EXPECT_EQ(results.at("rows").size(), 4u);
+  EXPECT_TRUE(results.contains("summary"));
+  EXPECT_EQ(shell(grid).out, first.out);  // nothing is trained again
+  const Outcome other = shell(grid + " --beta 3");
+  EXPECT_EQ(other.code, 3) << other.err;
+}
+
+}  // namespace
+}  // namespace offaxis
