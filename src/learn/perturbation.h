@@ -23,7 +23,7 @@ struct ManipulateSettings {
   std::string loss = "squared-error";  // of the reference models, or "bernoulli"
   // KL weights of the rungs, as multiples of the original's summed pixel variance per factor: so a ladder means the
   // same on every dataset (a rung far above 1 loses every factor in the noise).
-  std::vector<double> ladder{0.065, 0.39};
+  std::vector<double> ladder{0.1, 0.39};
   std::vector<int> sigmaWidths{64, 64};
   int batch = 32;  // images a step
   int draws = 2;   // of the latent noise for each image; even draws are the odd ones' negatives
@@ -32,9 +32,9 @@ struct ManipulateSettings {
   std::vector<int> psiChannels{32, 32, 64};  // from the picture inwards, as in NetSettings
   double rate = 1e-3;                        // Adam, reference models
   double psiRate = 5e-4;                     // Adam, psi
-  std::uint64_t warmupSteps = 1000;          // reference models alone, on the original
-  std::uint64_t psiSteps = 3000;             // psi and reference models, one step each in turn
-  std::uint64_t freshSteps = 1000;           // new reference models on the frozen, quantised result
+  std::uint64_t warmupSteps = 400;           // reference models alone, on the original
+  std::uint64_t psiSteps = 1200;             // psi and reference models, one step each in turn
+  std::uint64_t freshSteps = 400;            // new reference models on the frozen, quantised result
   std::uint64_t restartEvery = 0;            // psi steps after which one rung's models start anew, in turn; 0: never
   int sign = 1;                              // -1 trains the sign-flipped control, which favours the factors
   std::uint64_t measureRows = 1024;          // images that every reported L, KL and J is a mean over

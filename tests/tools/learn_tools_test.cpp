@@ -97,7 +97,7 @@ TEST(LearnTools, BadCallsSayWhatIsWrong) {
       {"train " + kSource + kTiny + "--device tpu -o r", 2, "cpu"},
       {"train " + kSource + " --batch 4 --steps 0 -o r", 2, "--steps"},
       {"train squares" + kTiny + "-o r", 2, "known datasets"},
-      {"train " + kSource + " --batch 4 --learning-rate 1e30 --beta 1e30 --steps 50 -o r", 6, "step"},
+      {"train " + kSource + " --batch 4 --learning-rate 1 --beta 1000000 --steps 400 -o r", 6, "step"},
       {"encode " + kSource + " --checkpoint nowhere -o c.npz", 3, "nowhere"},
       {"encode " + kSource + " --checkpoint foreign -o c.npz", 3, "foreign"},
       {"score text.npz", 3, "text.npz"},
