@@ -12,7 +12,7 @@ eps=0.1
 name=xysquares-s$spacing-quick
 
 install_packages "${packages[@]}"
-build release
+build release -DOFFAXIS_TESTS=OFF
 PATH=$PWD/build/release/bin:$PATH
 mkdir -p "$out"
 cd "$out"

@@ -21,7 +21,8 @@ const cli::Verb kVerb{
     "the ladder and psi's inputs are our design). RUN/ receives psi.h5, the integer network that `offaxis emit` "
     "applies,\n"
     "and log.json. Ctrl-C keeps a checkpoint there; the same command goes on from it.",
-    {{"SOURCE", true, false, "the original, such as xysquares:spacing=1; the quick profile averages it down to 32x32"}},
+    {{"SOURCE", true, false,
+      "the original, such as xysquares:spacing=1; averaged down to the profile's size where it is larger"}},
     {{"output,o", "RUN", "", "the run's directory"},
      {"eps", "E", "0.1", "budget: |delta| <= floor(255 E) levels"},
      {"seed", "N", "0", "of every draw"},
@@ -105,7 +106,7 @@ int main(int argc, char** argv) {
     const ManipulateSettings settings = parse(arguments);
     const std::string directory = arguments.required("output");
     SourcePtr source = openSource(arguments.positional("SOURCE"));
-    if (settings.profile == "quick" && source->info().reduction == 1) source = reduced(source, 32);
+    if (const std::uint32_t side = settings.side(); source->info().shape.height > side) source = reduced(source, side);
     const ManipulateResult result = manipulate(source, settings, directory, arguments.context);
     if (arguments.json) {
       cli::printJson(

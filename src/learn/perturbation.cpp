@@ -46,7 +46,7 @@ void check(const ManipulateSettings& s, const SourceInfo& info) {
   if (info.variant != "original") {
     usage("psi is trained on an original, not on '" + info.expression() + "'", "leave the variant out");
   }
-  const auto side = std::uint32_t{4} << s.psiChannels.size();
+  const std::uint32_t side = s.side();
   if (info.shape.height != side || info.shape.width != side) {
     usage("the " + s.profile + " profile trains at " + std::to_string(side) + "x" + std::to_string(side) +
               " pixels, the source has " + toString(info.shape),
@@ -270,7 +270,10 @@ class Manipulation {
   }
 
   ManipulateResult run() {
-    std::filesystem::create_directories(directory_);
+    std::error_code failed;
+    std::filesystem::create_directories(directory_, failed);
+    if (failed)
+      throw Error(ErrorKind::CannotWrite, "cannot make the directory '" + directory_ + "': " + failed.message());
     if (std::optional<ManipulateResult> done = finished()) return *done;
     resume();
     const double scale = variancePerFactor() * (loss_ == PixelLoss::Bernoulli ? 2.0 : 1.0);

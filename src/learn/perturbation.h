@@ -45,6 +45,8 @@ struct ManipulateSettings {
   double checkpointSeconds = 30;
   bool overwrite = false;  // start anew over a run of another configuration
 
+  // Height and width that psi is trained at.
+  std::uint32_t side() const { return std::uint32_t{4} << psiChannels.size(); }
   // Throws Error(Usage) for an unknown profile.
   static ManipulateSettings forProfile(const std::string& profile);
 };
