@@ -10,6 +10,7 @@
 #include <boost/program_options.hpp>
 
 #include "core/error.h"
+#include "core/version.h"
 #include "tools/terminal.h"
 
 namespace po = boost::program_options;
@@ -315,7 +316,7 @@ int run(int argc, char** argv, const Verb& verb, const std::function<int(const A
       return 0;
     }
     if (arguments.flag("version") && !declares(verb, "version")) {
-      std::cout << "offaxis " << OFFAXIS_VERSION << '\n';
+      std::cout << "offaxis " << version() << '\n';
       return 0;
     }
     parser.requirePositionals(arguments);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/version.h"
 
 namespace {
 
@@ -37,7 +38,7 @@ constexpr std::array<VerbEntry, 14> kVerbs{{
 }};
 
 void printHelp(std::ostream& out) {
-  out << "offaxis " << OFFAXIS_VERSION << ": adversarial versions of disentanglement benchmarks\n\n"
+  out << "offaxis " << offaxis::version() << ": adversarial versions of disentanglement benchmarks\n\n"
       << "usage: offaxis VERB [arguments]\n\n";
   for (const VerbEntry& verb : kVerbs)
     out << "  " << std::left << std::setw(12) << verb.name << ' ' << verb.summary << '\n';
@@ -70,7 +71,7 @@ int main(int argc, char** argv) {
   std::vector<char*> arguments(argv + 1, argv + argc);
   std::string help = "--help";
   if (verb == "--version") {
-    std::cout << "offaxis " << OFFAXIS_VERSION << '\n';
+    std::cout << "offaxis " << offaxis::version() << '\n';
     return 0;
   }
   if (verb == "help" || verb == "--help" || verb == "-h") {

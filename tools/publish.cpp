@@ -3,6 +3,7 @@
 #include <ctime>
 #include <iostream>
 
+#include "core/version.h"
 #include "publish/publish.h"
 #include "tools/cli.h"
 
@@ -66,7 +67,7 @@ PublishSettings parse(const cli::Arguments& arguments) {
   settings.license = arguments.required("license");
   settings.url = arguments.required("url");
   settings.creator = arguments.required("creator");
-  settings.program = "offaxis " OFFAXIS_VERSION;
+  settings.program = std::string("offaxis ") + version();
   settings.created = utcNow();
   return settings;
 }

@@ -1,6 +1,7 @@
 // offaxis reproduce: regenerates a published version from its manifest and psi.h5 alone.
 #include <iostream>
 
+#include "core/version.h"
 #include "publish/reproduce.h"
 #include "tools/cli.h"
 
@@ -31,7 +32,7 @@ int main(int argc, char** argv) {
     settings.output = arguments.required("output");
     if (arguments.given("psi")) settings.psi.push_back(arguments.text("psi"));
     settings.original = arguments.text("original");
-    settings.program = "offaxis " OFFAXIS_VERSION;
+    settings.program = std::string("offaxis ") + version();
     settings.overwrite = arguments.overwrite;
     const ReproduceReport report = reproduceVersion(settings, arguments.context);
     if (arguments.json) {

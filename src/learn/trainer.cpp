@@ -9,6 +9,7 @@
 
 #include "core/philox.h"
 #include "core/text.h"
+#include "core/version.h"
 #include "learn/adam.h"
 #include "learn/checkpoint.h"
 #include "learn/device.h"
@@ -138,8 +139,7 @@ class Training {
     const double reconstruction = finite(losses.reconstruction, "the reconstruction loss");
     const double kl = finite(losses.kl, "the KL divergence");
     finite(losses.total, "the loss");
-    adam_->step(
-        torch::autograd::grad({losses.total}, adam_->parameters(), {}, {}, false, /*allow_unused=*/true));
+    adam_->step(torch::autograd::grad({losses.total}, adam_->parameters(), {}, {}, false, /*allow_unused=*/true));
     at(kStep) += 1;
     at(kReconstructionSum) += reconstruction;
     at(kKlSum) += kl;
@@ -255,7 +255,7 @@ class Training {
         {"seed", settings_.seed},
         {"steps", settings_.steps},
         {"steps_done", step()},
-        {"versions", {{"offaxis", OFFAXIS_VERSION}, {"libtorch", torchVersion()}}},
+        {"versions", {{"offaxis", version()}, {"libtorch", torchVersion()}}},
         {"device", toString(device_)},
         {"seconds", at(kSeconds)}};
     if (status == "complete") {

@@ -38,7 +38,9 @@ TEST(FastConvTranspose, AgreesWithTheLibrarys) {
   const auto theirs = [](const torch::Tensor& x, const torch::Tensor& w, const torch::Tensor& b) {
     return torch::conv_transpose2d(x, w, b, 2, 1);
   };
-  const struct { int batch, in, out, side; } kShapes[] = {{3, 8, 5, 4}, {1, 1, 1, 1}, {2, 16, 3, 8}, {4, 3, 1, 5}, {2, 5, 2, 2}, {1, 2, 4, 3}};
+  const struct {
+    int batch, in, out, side;
+  } kShapes[] = {{3, 8, 5, 4}, {1, 1, 1, 1}, {2, 16, 3, 8}, {4, 3, 1, 5}, {2, 5, 2, 2}, {1, 2, 4, 3}};
   for (const auto& shape : kShapes) {
     for (const auto order : {torch::MemoryFormat::Contiguous, torch::MemoryFormat::ChannelsLast}) {
       const torch::Tensor x = torch::randn({shape.batch, shape.in, shape.side, shape.side}).contiguous(order);

@@ -1,0 +1,9 @@
+#include "core/version.h"
+
+namespace offaxis {
+
+const char* version() {
+  return OFFAXIS_VERSION;
+}
+
+}  // namespace offaxis
