@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "datasets/content.h"
+#include "datasets/registry.h"
 #include "storage/deflate.h"
 #include "storage/h5.h"
 #include "storage/image_compressor.h"
@@ -25,6 +26,8 @@ constexpr std::uint64_t kChunkBytes = 96 * 1024;
 constexpr std::uint64_t kLabelRowsPerChunk = 4096;
 constexpr std::uint64_t kMaxFactors = 64;
 constexpr std::uint64_t kMaxSide = 4096;
+constexpr std::uint64_t kMaxImageBytes = std::uint64_t{64} << 20;
+constexpr std::uint64_t kMaxDeflateRatio = 1100;  // deflate cannot shrink further than 1032 times
 
 // HDF5 as packaged may or may not be thread-safe; one lock for every read makes it so.
 std::mutex& hdf5Mutex() {
@@ -114,6 +117,11 @@ class OwnImageFile final : public ImageFile {
   std::uint64_t size() const override { return rows_; }
   std::uint64_t gridIndex(std::uint64_t row) const override { return gridIndices_.empty() ? row : gridIndices_[row]; }
   const std::string& recordedRoot() const override { return recordedRoot_; }
+  // Asked of the dataset that the file names, so that a file and the dataset itself give the same variants.
+  std::uint64_t canonicalIndex(std::uint64_t index) const override {
+    std::call_once(canonicalOnce_, [this] { named_ = openNamedDataset(info_.dataset); });
+    return named_ && named_->info().grid.size() == info_.grid.size() ? named_->canonicalIndex(index) : index;
+  }
   std::optional<std::uint64_t> firstBadLabel() const override { return firstBadLabel_; }
 
   void read(std::uint64_t row, std::uint8_t* image) const override { readRange(row, 1, image); }
@@ -190,6 +198,15 @@ class OwnImageFile final : public ImageFile {
     rows_ = images.dims[0];
     info_.shape = {static_cast<std::uint32_t>(images.dims[1]), static_cast<std::uint32_t>(images.dims[2]),
                    info_.layout.channelAxis ? static_cast<std::uint32_t>(images.dims[3]) : 1u};
+    if (info_.shape.bytes() > kMaxImageBytes)
+      fail("its images have " + std::to_string(info_.shape.bytes()) + " bytes each");
+    struct stat status {};
+    const std::uint64_t fileBytes =
+        ::stat(file_.path().c_str(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+    if (rows_ > (fileBytes + 1) * kMaxDeflateRatio / info_.shape.bytes() + 1) {
+      fail("it claims " + std::to_string(rows_) + " images, more than its " + std::to_string(fileBytes) +
+           " bytes can hold");
+    }
     if (rows_ < 1 || rows_ > info_.grid.size()) {
       fail("it holds " + std::to_string(rows_) + " images, its factors have " + std::to_string(info_.grid.size()) +
            " combinations");
@@ -205,15 +222,26 @@ class OwnImageFile final : public ImageFile {
   void checkLabels(LabelCheck mode) {
     const std::size_t factors = info_.grid.factorCount();
     const bool full = rows_ == info_.grid.size();
+    const bool hasClasses = !info_.layout.classesKey.empty();
+    if (hasClasses) {
+      const h5::DatasetShape shape = file_.shapeOf(info_.layout.classesKey);
+      if (shape.type != h5::Type::I64 || shape.dims != std::vector<std::uint64_t>{rows_, factors}) {
+        fail("'" + info_.layout.classesKey + "' is not int64 [" + std::to_string(rows_) + "," +
+             std::to_string(factors) + "]");
+      }
+    }
     if (!full) gridIndices_.resize(rows_);
     std::vector<double> table;
+    std::vector<std::int64_t> classes;
     std::vector<std::uint32_t> levels(factors);
     for (std::uint64_t first = 0; first < rows_; first += kLabelRowsPerChunk) {
       const std::uint64_t count = std::min(kLabelRowsPerChunk, rows_ - first);
       table.resize(count * factors);
+      classes.resize(hasClasses ? count * factors : 0);
       {
         std::lock_guard<std::mutex> lock(hdf5Mutex());
         file_.readRows(info_.layout.labelsKey, h5::Type::F64, first, count, table.data());
+        if (hasClasses) file_.readRows(info_.layout.classesKey, h5::Type::I64, first, count, classes.data());
       }
       for (std::uint64_t i = 0; i < count; ++i) {
         bool good = true;
@@ -222,6 +250,7 @@ class OwnImageFile final : public ImageFile {
           const auto found = std::find(values.begin(), values.end(), table[i * factors + k]);
           good = good && found != values.end();
           levels[k] = static_cast<std::uint32_t>(found - values.begin());
+          good = good && (!hasClasses || classes[i * factors + k] == static_cast<std::int64_t>(levels[k]));
         }
         const std::uint64_t index = good ? info_.grid.indexOf(levels) : 0;
         good = good && (!full || index == first + i);
@@ -277,6 +306,8 @@ class OwnImageFile final : public ImageFile {
   }
 
   h5::Reader file_;
+  mutable std::once_flag canonicalOnce_;
+  mutable SourcePtr named_;  // null where this program does not know the dataset
   SourceInfo info_;
   std::uint64_t rows_ = 0;
   std::vector<std::uint64_t> gridIndices_;  // of a subset's rows

@@ -59,6 +59,20 @@ const std::vector<DatasetFamily>& datasetFamilies() {
   return kFamilies;
 }
 
+SourcePtr openNamedDataset(const std::string& dataset) {
+  const std::size_t colon = dataset.find(':');
+  const DatasetFamily* family = findDatasetFamily(dataset.substr(0, colon));
+  if (!family) return nullptr;
+  try {
+    KeyValues settings(family->name, colon == std::string::npos ? std::string() : dataset.substr(colon + 1));
+    SourcePtr source = family->open(settings);
+    settings.done();
+    return source;
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
 const DatasetFamily* findDatasetFamily(const std::string& name) {
   for (const DatasetFamily& family : datasetFamilies()) {
     if (family.name == name || (!name.empty() && family.alias == name)) return &family;

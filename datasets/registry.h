@@ -42,5 +42,7 @@ struct DatasetFamily {
 const std::vector<DatasetFamily>& datasetFamilies();
 // Null where the name is unknown.
 const DatasetFamily* findDatasetFamily(const std::string& name);
+// The dataset that SourceInfo::dataset spells ("xysquares:spacing=3"), or null where this program does not know it.
+SourcePtr openNamedDataset(const std::string& dataset);
 
 }  // namespace offaxis

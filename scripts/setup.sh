@@ -39,6 +39,8 @@ build() {
   shift
   say "building ($preset)"
   cmake --preset "$preset" "$@" >build-"$preset".log 2>&1 || { tail -n 30 build-"$preset".log >&2; exit 1; }
-  cmake --build --preset "$preset" 2>&1 | tee -a build-"$preset".log | grep -E --line-buffered 'FAILED|error:|warning:' || true
-  [ "${PIPESTATUS[0]}" -eq 0 ] || { tail -n 30 build-"$preset".log >&2; exit 1; }
+  cmake --build --preset "$preset" >>build-"$preset".log 2>&1 || {
+    grep -E 'FAILED|error:|warning:' build-"$preset".log >&2 || tail -n 30 build-"$preset".log >&2
+    exit 1
+  }
 }

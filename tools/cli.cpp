@@ -351,7 +351,8 @@ int run(int argc, char** argv, const Verb& verb, const std::function<int(const A
 void printJson(const std::string& status, const Json& fields) {
   Json object{{"schema_version", kSchemaVersion}, {"status", status}};
   object.update(fields);
-  std::cout << object.dump(2) << '\n';
+  // Paths need not be UTF-8; JSON must be.
+  std::cout << object.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
 }
 
 }  // namespace offaxis::cli

@@ -19,7 +19,7 @@ const cli::Verb kVerb{
     "batches and noise. Runs go side by side, one per thread; interrupted or killed, the same command goes on.\n"
     "DIR/ gets results.json (rows and summary) and runs/. Latents and beta default to the dataset's: see "
     "DIR/results.json.",
-    {{"NAME=SOURCE", true, true, "a source under the name that the table shows it by; the first '=' separates"}},
+    {{"ARM", true, true, "NAME=SOURCE: a source under the name that the table shows it by; the first '=' separates"}},
     {{"output,o", "DIR/", "", "directory of the evaluation, made where it is missing"},
      {"models", "LIST", "beta-vae", "comma-separated, of `offaxis list models`"},
      {"profile", "NAME", "quick", "quick (32x32, minutes a run), pilot (hours on two cores) or paper (300k steps)"},
@@ -43,7 +43,7 @@ Settings parse(const cli::Arguments& arguments) {
   Settings settings;
   EvaluateSettings& evaluate = settings.evaluate;
   settings.output = arguments.required("output");
-  for (const std::string& text : arguments.positionals("NAME=SOURCE")) evaluate.arms.push_back(parseArm(text));
+  for (const std::string& text : arguments.positionals("ARM")) evaluate.arms.push_back(parseArm(text));
   evaluate.models.clear();
   std::istringstream list(arguments.required("models"));
   for (std::string name; std::getline(list, name, ',');) evaluate.models.push_back(name);

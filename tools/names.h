@@ -1,5 +1,5 @@
 // The models and metrics that the command line knows, for `offaxis list`, which does not link LibTorch.
-// tests/tools checks that the registries of src/learn and src/measure know the same names.
+// tests/tools checks that the registry of src/learn knows the same models.
 #pragma once
 
 #include <array>

@@ -79,10 +79,10 @@ struct EvaluationResult {
 //   directory/runs/VARIANT_MODEL_SEED/      the run, see trainVae()
 //   directory/runs/VARIANT_MODEL_SEED.json  its row, with all that it depends on
 //   directory/results.json                  rows and summary; status "partial" until every row is there
-// Resumable at any moment, within runs too; rows are independent files, so several processes may fill a directory
-// side by side. R is that of the first arm's psi that names one, else rotationMatrix("blocks").
-// Throws Error(BadFile) where the directory holds rows of another configuration or other data, Error(Usage) for arms of
-// different datasets or names given twice, Error(Failed) after the rest is done where runs failed, Error(Interrupted).
+// Resumable at any moment, within runs too. R is that of the first arm's psi that names one, else
+// rotationMatrix("blocks"). Throws Error(BadFile) where the directory holds rows of another configuration or other
+// data, Error(Usage) for arms of different datasets or names given twice, Error(Failed) after the rest is done where
+// runs failed, Error(Interrupted).
 EvaluationResult evaluate(const EvaluateSettings& settings, const std::string& directory, const Context& context);
 
 }  // namespace offaxis

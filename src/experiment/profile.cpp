@@ -50,7 +50,7 @@ EvaluationProfile evaluationProfile(const std::string& name) {
 ModelDefaults modelDefaults(const SourceInfo& info) {
   const std::string family = info.dataset.substr(0, info.dataset.find(':'));
   ModelDefaults defaults{static_cast<int>(info.grid.factorCount()), 4, "bernoulli"};
-  if (family == "dsprites") defaults = {5, 8, "bernoulli"};
+  if (family == "dsprites-r") defaults = {5, 8, "bernoulli"};
   if (family == "shapes3d") defaults = {6, 32, "bernoulli"};
   if (family == "xysquares") defaults = {9, 1.4, "squared-error"};
   defaults.beta *= static_cast<double>(info.shape.height) * info.shape.width / (64.0 * 64.0);

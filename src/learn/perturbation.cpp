@@ -894,6 +894,7 @@ std::vector<double> rotationMatrix(const std::string& name, const std::vector<st
 
 ManipulateResult manipulate(SourcePtr base, const ManipulateSettings& settings, const std::string& runDirectory,
                             const Context& context) {
+  prepareTrainingThread();  // this thread reduces what the others compute
   return Manipulation(std::move(base), settings, runDirectory, context).run();
 }
 

@@ -255,6 +255,19 @@ SourcePtr openOriginal(const PublishedFile& file, const std::string& original) {
   return source;
 }
 
+SourcePtr remakeSource(const PublishedFile& file, const std::string& original, const std::string& psiPath) {
+  SourcePtr source = openOriginal(file, original);
+  if (file.variant == "original") return source;
+  std::map<std::string, std::string> values = file.settings;
+  if (!file.psiSha256().empty()) {
+    values.erase("psi_sha256");
+    values.erase("eps");  // the network carries its budget
+    values["psi"] = psiPath;
+  }
+  KeyValues keyValues(file.variant, std::move(values));
+  return applyVariant(std::move(source), file.variant, keyValues);
+}
+
 bool isSafePath(const std::string& path) {
   if (path.empty() || path.size() > 1000) return false;
   for (std::size_t begin = 0; begin <= path.size();) {

@@ -80,6 +80,10 @@ std::vector<std::uint64_t> rowsFromText(const std::string& text, std::uint64_t s
 // The original that a file was made from, as rows of it: `original`, an expression, or what the file names.
 SourcePtr openOriginal(const PublishedFile& file, const std::string& original);
 
+// The source that `file` was written from, made anew; `psiPath` where it names a psi. Throws what openSource() and
+// applyVariant() throw.
+SourcePtr remakeSource(const PublishedFile& file, const std::string& original, const std::string& psiPath);
+
 // Whether a relative path stays inside its directory and is made of [A-Za-z0-9._+-] alone.
 bool isSafePath(const std::string& path);
 

@@ -180,7 +180,8 @@ int budgetLevels(const Candidate& candidate) {
 }
 
 // Recomputes what the candidates claim. Fills the parent roots and returns the verification reports by path.
-Json verifyCandidates(const PublishSettings& settings, std::vector<Candidate>& candidates, const Context& context) {
+Json verifyCandidates(const PublishSettings& settings, std::vector<Candidate>& candidates,
+                      const std::vector<std::pair<ListedFile, std::string>>& psi, const Context& context) {
   Json reports = Json::object();
   std::unordered_map<std::string, std::string> originalRoots;  // by expression
   for (Candidate& candidate : candidates) {
@@ -211,6 +212,15 @@ Json verifyCandidates(const PublishSettings& settings, std::vector<Candidate>& c
               ": " + failure->detail,
           "`offaxis verify` shows the whole report");
     }
+    std::string psiPath;
+    for (const auto& [file, path] : psi) {
+      if (file.sha256 == described.psiSha256()) psiPath = path;
+    }
+    if (toHex(contentRoot(*remakeSource(described, settings.original, psiPath), context)) != root) {
+      throw Error(ErrorKind::BadFile,
+                  "'" + candidate.path + "' is not what its settings give: nobody could regenerate it",
+                  "write it anew with `offaxis emit`");
+    }
     reports[described.file.path] = toJson(report);
   }
   return reports;
@@ -224,6 +234,10 @@ Json readEvidence(const std::vector<std::string>& paths) {
     if (!results.is_object() || !results.contains("summary")) {
       throw Error(ErrorKind::BadFile, "'" + path + "' is no results.json: it has no summary",
                   "give the results.json of `offaxis evaluate`");
+    }
+    if (results.value("status", "") != "complete") {
+      throw Error(ErrorKind::BadFile, "'" + path + "' is not complete: runs are missing or failed",
+                  "finish the evaluation first");
     }
     all.push_back({{"file", fs::path(path).filename().string()},
                    {"sha256", toHex(sha256Of(text.data(), text.size()))},
@@ -349,7 +363,7 @@ PublishReport publishVersion(const PublishSettings& settings, const Context& con
   manifest.license = settings.license;
   manifest.url = settings.url;
   manifest.creator = settings.creator;
-  manifest.verification = verifyCandidates(settings, candidates, context);
+  manifest.verification = verifyCandidates(settings, candidates, psi, context);
   manifest.evidence = evidence;
   manifest.circumstances = buildCircumstances(settings.program);
   manifest.circumstances["created"] = settings.created;

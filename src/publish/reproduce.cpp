@@ -44,16 +44,15 @@ std::string findPsi(const ReproduceSettings& settings, const Manifest& manifest,
 
 // The source that `file` was written from, made anew.
 SourcePtr remake(const PublishedFile& file, const ReproduceSettings& settings, const Manifest& manifest) {
-  SourcePtr source = openOriginal(file, settings.original);
-  if (file.variant != "original") {
-    std::map<std::string, std::string> values = file.settings;
-    if (const std::string sha256 = file.psiSha256(); !sha256.empty()) {
-      values.erase("psi_sha256");
-      values.erase("eps");  // the network carries its budget
-      values["psi"] = findPsi(settings, manifest, sha256);
-    }
-    KeyValues keyValues(file.variant, std::move(values));
-    source = applyVariant(std::move(source), file.variant, keyValues);
+  const std::string sha256 = file.psiSha256();
+  SourcePtr source;
+  try {
+    source =
+        remakeSource(file, settings.original, sha256.empty() ? std::string() : findPsi(settings, manifest, sha256));
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::Usage || !settings.original.empty()) throw;
+    throw Error(ErrorKind::BadFile,
+                "what the manifest says of " + file.file.path + " cannot be made here: " + error.what(), error.hint());
   }
   const PublishedFile made = publishedFileOf(*source);
   if (made.dataset != file.dataset || made.settings != file.settings || made.reduction != file.reduction ||

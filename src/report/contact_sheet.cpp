@@ -96,6 +96,15 @@ std::vector<std::uint32_t> centre(const Source& source) {
   return levels;
 }
 
+// The expression with long values (hashes) cut to their first digits.
+std::string shortExpression(SourceInfo info) {
+  constexpr std::size_t kLongest = 16, kShown = 12;
+  for (auto& [key, value] : info.settings) {
+    if (value.size() > kLongest) value.resize(kShown);
+  }
+  return info.expression();
+}
+
 std::string shortNumber(double value) {
   std::string text = formatReal(value);
   if (text.size() > 6) text.resize(6);
@@ -112,8 +121,8 @@ void writeContactSheet(const Source& source, const std::string& path, const Cont
 
   constexpr int kHeader = 34;
   Sheet sheet(source, columns, rows, kHeader);
-  sheet.text(info.expression() + "   " + std::to_string(source.size()) + " images of " + toString(info.shape), kGap, 22,
-             0.5);
+  sheet.text(shortExpression(info) + "   " + std::to_string(source.size()) + " images of " + toString(info.shape), kGap,
+             22, 0.5);
 
   int y = kHeader;
   const int step = sheet.tile() + kCaption + kGap;

@@ -410,7 +410,7 @@ TEST_F(Publish, ManifestsThatDoNotFitTogetherAreErrors) {
     const std::string path = spoiled(spoil);
     expectError(ErrorKind::BadFile, part, [&] { reproduce(path, "never"); });
   }
-  expectError(ErrorKind::Usage, "unknown variant 'odd'",
+  expectError(ErrorKind::BadFile, "unknown variant 'odd'",
               [&] { reproduce(spoiled([&](Json& m) { file(m)["variant"] = "odd"; }), "never"); });
   putBytes(directory_ / "bad.json", "{");
   expectError(ErrorKind::BadFile, "not JSON", [&] { reproduce(directory_ / "bad.json", "never"); });
@@ -460,6 +460,11 @@ TEST_F(Publish, WhatIsNotPreservedIsNotPublished) {
   settings_.original = kDataset;
   expectError(ErrorKind::BadFile, "not preserved", [&] { publish("1.0.0"); });
   settings_.original.clear();
+  // Within the budget, but not what the recorded seed gives: nobody could regenerate it.
+  testing::MemorySource touched(*rowsOf(std::string(kDataset) + "+noise:eps=0.1,seed=3"));
+  touched.image(77)[0] = static_cast<std::uint8_t>(touched.image(77)[0] > 0 ? touched.image(77)[0] - 1 : 1);
+  write(touched, "noise.h5");
+  expectError(ErrorKind::BadFile, "regenerate", [&] { publish("1.0.0"); });
   testing::MemorySource notOriginal(*openImageFile(directory_ / "x.h5"));
   notOriginal.image(5)[0] ^= 1;
   write(notOriginal, "x.h5");
@@ -495,7 +500,7 @@ TEST_F(Publish, BadRequestsSayWhatToDo) {
 }
 
 TEST_F(Publish, EvidenceIsEmbedded) {
-  putBytes(directory_ / "results.json", R"({"rows": [1, 2], "summary": {"drop": 0.25}})");
+  putBytes(directory_ / "results.json", R"({"status": "complete", "rows": [1, 2], "summary": {"drop": 0.25}})");
   settings_.evidence = {directory_ / "results.json"};
   const Manifest manifest = publish("1.0.0").manifest;
   EXPECT_EQ(manifest.evidence[0]["summary"]["drop"], 0.25);

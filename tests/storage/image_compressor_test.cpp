@@ -75,8 +75,8 @@ TEST(RunCoder, GoldenStream) {
   const std::vector<std::uint8_t> data{0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255, 1, 2, 3};
   std::vector<std::uint8_t> stream;
   ASSERT_TRUE(RunCoder({1}).compress(data.data(), data.size(), 1000, stream));
-  EXPECT_EQ(stream, (std::vector<std::uint8_t>{0x78, 0x01, 0x63, 0x80, 0x82, 0xff, 0x20, 0xc0, 0xc8, 0xc4, 0x0c, 0x00, 0x1d,
-                                               0xfc, 0x05, 0x02}));
+  EXPECT_EQ(stream, (std::vector<std::uint8_t>{0x78, 0x01, 0x63, 0x80, 0x82, 0xff, 0x20, 0xc0, 0xc8, 0xc4, 0x0c, 0x00,
+                                               0x1d, 0xfc, 0x05, 0x02}));
 }
 
 TEST(ImageCompressor, TakesWhicheverPays) {

@@ -149,6 +149,20 @@ TEST(Tools, ConfigRoundTrips) {
   EXPECT_EQ(shell("echo 'colour = red' >> " + (d / "c.ini") + "; offaxis render --config " + (d / "c.ini")).code, 2);
 }
 
+TEST(Tools, EveryVerbsConfigRoundTrips) {
+  const TempDirectory d;
+  for (const std::string line :
+       {"inspect xysquares:spacing=1 --png a.png", "emit xysquares:spacing=1+noise:eps=0.1 -o x.h5",
+        "verify x.h5 --eps 25/255", "publish a.h5 b.h5 --name n --version 1.0.0 -o out", "check out/n/1.0.0 --content",
+        "reproduce m.json -o again"}) {
+    const std::string verb = line.substr(0, line.find(' '));
+    const Outcome dumped = shell("offaxis " + line + " --dump-config | tee " + (d / "c.ini"));
+    EXPECT_EQ(dumped.code, 0) << dumped.err;
+    const Outcome again = shell("offaxis " + verb + " --config " + (d / "c.ini") + " --dump-config");
+    EXPECT_EQ(again.out, dumped.out) << line << again.err;
+  }
+}
+
 TEST(Tools, HelpNamesEveryOption) {
   for (const char* verb : {"list", "render", "inspect", "emit", "verify", "publish", "check", "reproduce"}) {
     const Outcome help = shell(std::string("offaxis ") + verb + " --help");

@@ -31,6 +31,19 @@ TEST(LearnTools, ListKnowsWhatTheRegistryKnows) {
   EXPECT_EQ(listed, known);
 }
 
+TEST(LearnTools, EveryVerbsConfigRoundTrips) {
+  const TempDirectory d;
+  for (const std::string line :
+       {"manipulate xysquares:spacing=1 --eps 0.05 -o run", "train xysquares:spacing=1 --beta 2 -o run",
+        "encode xysquares:spacing=1 --checkpoint run -o c.npz", "score c.npz --seed 3",
+        "evaluate a=xysquares b=xysquares+noise:eps=0.1,seed=2 --seeds 2 -o e"}) {
+    const std::string verb = line.substr(0, line.find(' '));
+    const Outcome dumped = shell("offaxis " + line + " --dump-config | tee " + (d / "c.ini"));
+    EXPECT_EQ(dumped.code, 0) << dumped.err;
+    EXPECT_EQ(shell("offaxis " + verb + " --config " + (d / "c.ini") + " --dump-config").out, dumped.out) << line;
+  }
+}
+
 TEST(LearnTools, TrainEncodeScore) {
   const TempDirectory d;
   const Outcome train = shell("offaxis train " + kSource + kTiny + "-o " + (d / "run") + " --json");

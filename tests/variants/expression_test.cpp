@@ -43,6 +43,19 @@ TEST(Expression, FilesWithOddNames) {
   expectError(ErrorKind::Usage, "averaged", [&] { openSource(directory / "n.h5", {2}); });
 }
 
+// Orientation 39 repeats orientation 0: a variant of the file must keep the twins equal, like one of the dataset.
+TEST(Expression, AFileGivesTheVariantsOfItsDataset) {
+  const TempDirectory directory;
+  const SourcePtr dataset = openSource("dsprites");
+  const std::uint64_t first = dataset->info().grid.indexOf({0, 1, 2, 0, 7, 9});
+  const std::uint64_t twin = dataset->info().grid.indexOf({0, 1, 2, 39, 7, 9});
+  writeImageFile(*subset(dataset, {first, twin}), directory / "d.h5", {}, Context());
+  const SourcePtr noisy = openSource((directory / "d.h5") + "+noise:eps=0.1,seed=1");
+  const std::vector<std::uint8_t> images = testing::allImages(*noisy);
+  EXPECT_TRUE(std::equal(images.begin(), images.begin() + 4096, images.begin() + 4096));
+  EXPECT_EQ(images, testing::allImages(*subset(openSource("dsprites+noise:eps=0.1,seed=1"), {first, twin})));
+}
+
 TEST(Expression, ErrorsNameWhatIsKnown) {
   expectError(ErrorKind::Usage, "xysquares", [] { openSource("squares"); });
   expectError(ErrorKind::Usage, "no setting 'space'", [] { openSource("xysquares:space=3"); });
