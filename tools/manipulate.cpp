@@ -31,7 +31,6 @@ const cli::Verb kVerb{
      {"loss", "NAME", "", "of the reference models: squared-error or bernoulli"},
      {"ladder", "W,W,...", "", "KL weights, as multiples of the pixel variance per factor"},
      {"harmonics", "H,H,...", "", "of psi's inputs; 'none' for none"},
-     {"mix-axes", "", "", "let every part of psi's picture follow any coordinate (for ablations)"},
      {"batch", "N", "", "images a step"},
      {"draws", "N", "", "noise draws for each image"},
      {"rate", "R", "", "learning rate of the reference models"},
@@ -62,7 +61,6 @@ ManipulateSettings parse(const cli::Arguments& a) {
   if (a.given("harmonics")) {
     s.harmonics = a.text("harmonics") == "none" ? std::vector<double>{} : parseList(a.text("harmonics"), "harmonics");
   }
-  s.separateAxes = !a.flag("mix-axes");
   if (a.given("batch")) s.batch = static_cast<int>(a.integer("batch", 2, 4096));
   if (a.given("draws")) s.draws = static_cast<int>(a.integer("draws", 1, 64));
   if (a.given("rate")) s.rate = a.real("rate", 1e-8, 1.0);
