@@ -46,7 +46,7 @@ struct TrainResult {
   std::vector<double> klPerLatent;            // nats
   std::vector<double> meanPosteriorVariance;  // per latent
   std::uint64_t activeUnits = 0;              // latents whose mean posterior variance is below 0.8
-  double seconds = 0;                         // wall time of training, all sessions together
+  double seconds = 0;                         // wall time of training, all runs of the program together
   std::string device;
   bool alreadyDone = false;  // the directory held this run, finished; nothing was trained
 };

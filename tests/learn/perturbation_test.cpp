@@ -74,7 +74,7 @@ ManipulateResult runTiny(const ManipulateSettings& settings, const std::string& 
   return manipulate(std::make_shared<Bars>(), settings, directory, context);
 }
 
-// Stops the run once `after` steps of this session are done.
+// Stops the run once `after` steps of this run of the program are done.
 class StopAfter : public Progress {
  public:
   StopAfter(CancelToken& token, std::uint64_t after) : token_(token), after_(after) {}
