@@ -3,10 +3,12 @@
 #include <algorithm>
 
 #include "core/parallel.h"
+#include "core/philox.h"
 
 namespace offaxis {
 namespace {
 
+constexpr std::uint64_t kFingerprintRows = 64;
 constexpr std::uint64_t kBlock = 64;  // images that one work item reads and hashes
 
 std::uint64_t blockCount(const Source& source) {
@@ -58,6 +60,22 @@ Digest rawSha256(const Source& source, const Context& context) {
       });
   context.end();
   return hash.finish();
+}
+
+std::string fingerprint(const Source& root) {
+  const SourceInfo& info = root.info();
+  const Philox philox(0, "fingerprint");
+  RowHasher hashRow(info.shape, info.grid.factorCount());
+  RootHasher all(info.grid, kFingerprintRows);
+  std::vector<std::uint8_t> image(info.shape.bytes());
+  std::vector<double> values(info.grid.factorCount());
+  for (std::uint64_t i = 0; i < kFingerprintRows; ++i) {
+    const std::uint64_t row = philox.below(root.size(), i);
+    root.read(row, image.data());
+    info.grid.valuesOf(root.gridIndex(row), values.data());
+    all.add(hashRow(values.data(), image.data()));
+  }
+  return toHex(all.finish());
 }
 
 std::vector<Digest> rowDigests(const Source& source, std::uint64_t first, std::uint64_t count,

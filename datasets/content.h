@@ -13,6 +13,10 @@ Digest contentRoot(const Source& source, const Context& context);
 // SHA-256 over the concatenated HWC bytes of all images in index order.
 Digest rawSha256(const Source& source, const Context& context);
 
+// SHA-256 (hex) over the rows of 64 fixed, pseudo-random grid indices of the root: tells two datasets apart at once,
+// where the content root would take a pass over all images. The root must hold the full grid.
+std::string fingerprint(const Source& root);
+
 // The row digests of rows first .. first + count - 1, whose images [count,H,W,C] the caller has at hand.
 std::vector<Digest> rowDigests(const Source& source, std::uint64_t first, std::uint64_t count,
                                const std::uint8_t* images);

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "datasets/dsprites/dsprites.h"
+#include "datasets/shapes3d/shapes3d.h"
 #include "datasets/xysquares/xysquares.h"
 
 namespace offaxis {
@@ -55,7 +56,7 @@ void KeyValues::done() const {
 }
 
 const std::vector<DatasetFamily>& datasetFamilies() {
-  static const std::vector<DatasetFamily> kFamilies{dSpritesFamily(), xySquaresFamily()};
+  static const std::vector<DatasetFamily> kFamilies{dSpritesFamily(), shapes3DFamily(), xySquaresFamily()};
   return kFamilies;
 }
 

@@ -3,13 +3,9 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "core/philox.h"
-#include "storage/hash.h"
 
 namespace offaxis {
 namespace {
-
-constexpr std::uint64_t kFingerprintRows = 64;
 
 class ReducedSource final : public Source {
  public:
@@ -95,22 +91,6 @@ void Source::readRange(std::uint64_t first, std::uint64_t count, std::uint8_t* i
 SourcePtr rootOf(SourcePtr source) {
   while (SourcePtr parent = source->parent()) source = std::move(parent);
   return source;
-}
-
-std::string fingerprint(const Source& root) {
-  const SourceInfo& info = root.info();
-  const Philox philox(0, "fingerprint");
-  RowHasher hashRow(info.shape, info.grid.factorCount());
-  RootHasher all(info.grid, kFingerprintRows);
-  std::vector<std::uint8_t> image(info.shape.bytes());
-  std::vector<double> values(info.grid.factorCount());
-  for (std::uint64_t i = 0; i < kFingerprintRows; ++i) {
-    const std::uint64_t row = philox.below(root.size(), i);
-    root.read(row, image.data());
-    info.grid.valuesOf(root.gridIndex(row), values.data());
-    all.add(hashRow(values.data(), image.data()));
-  }
-  return toHex(all.finish());
 }
 
 SourcePtr reduced(SourcePtr base, std::uint32_t size) {

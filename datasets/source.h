@@ -68,10 +68,6 @@ class Source {
 // The unwrapped end of the parent chain.
 SourcePtr rootOf(SourcePtr source);
 
-// SHA-256 (hex) over the rows of 64 fixed, pseudo-random grid indices of the root: tells two datasets apart at once,
-// where the content root would take a pass over all images. The root must hold the full grid.
-std::string fingerprint(const Source& root);
-
 // `base` averaged down so that its images are `size` pixels high (rounded half up per channel; exact integers).
 // Throws Error(Usage) where `size` does not divide the height and width by one whole factor.
 SourcePtr reduced(SourcePtr base, std::uint32_t size);

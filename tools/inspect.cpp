@@ -1,9 +1,11 @@
 // offaxis inspect: describes a source and draws it.
 #include <iomanip>
 #include <iostream>
+#include <optional>
 
 #include "datasets/content.h"
 #include "datasets/image_file.h"
+#include "measure/perceived_distance.h"
 #include "report/contact_sheet.h"
 #include "tools/cli.h"
 #include "variants/expression.h"
@@ -19,10 +21,13 @@ const cli::Verb kVerb{
     {{"SOURCE", true, false, "a source expression: xysquares:spacing=1, x.h5, xysquares+noise:eps=0.1"}},
     {{"png", "FILE", "", "write a labelled contact sheet with one traversal row per factor"},
      {"columns", "N", "10", "images a row of the sheet"},
-     {"seed", "N", "0", "of the choice of samples on the sheet"},
+     {"seed", "N", "0", "of the choice of samples on the sheet and of the pairs"},
+     {"distances", "", "", "mean squared error where one factor alone varies, over 20,000 pairs a factor"},
      {"hash", "", "", "compute the content root and the SHA-256 over all raw image bytes"},
      {"force", "", "", "replace an existing PNG"}},
     {"xysquares:spacing=1 --png sheet.png", "modified.h5 --hash --json"}};
+
+constexpr std::uint64_t kDistancePairs = 20000;
 
 struct Description {
   SourceInfo info;
@@ -30,10 +35,11 @@ struct Description {
   std::string root;
   bool rootRecorded = false;
   std::string raw;  // empty unless asked for
+  std::optional<PerceivedDistances> distances;
 };
 
 Description describe(const SourcePtr& source, bool hash, const Context& context) {
-  Description result{source->info(), source->size(), {}, false, {}};
+  Description result{source->info(), source->size(), {}, false, {}, {}};
   if (const auto* file = dynamic_cast<const ImageFile*>(source.get())) {
     result.root = file->recordedRoot();
     result.rootRecorded = true;
@@ -62,6 +68,13 @@ void printText(const Description& d) {
   }
 }
 
+void printDistances(const PerceivedDistances& distances) {
+  std::cout << "mean squared error, one factor varying, pixels on [0,1]\n" << std::fixed << std::setprecision(4);
+  for (const PerceivedDistances::Entry& entry : distances.perFactor)
+    std::cout << "  " << std::left << std::setw(16) << entry.factor << entry.meanSquaredError << '\n';
+  std::cout << "  " << std::setw(16) << "(random pairs)" << distances.randomPairs << '\n';
+}
+
 void printAsJson(const Description& d) {
   cli::Json factors = cli::Json::array();
   for (const Factor& factor : d.info.grid.factors()) {
@@ -79,6 +92,12 @@ void printAsJson(const Description& d) {
                  {"content_root_recorded", d.rootRecorded},
                  {"factors", factors}};
   if (!d.raw.empty()) json["raw_sha256"] = d.raw;
+  if (d.distances) {
+    cli::Json distances{{"pairs", kDistancePairs}, {"random_pairs", d.distances->randomPairs}};
+    for (const PerceivedDistances::Entry& entry : d.distances->perFactor)
+      distances["per_factor"][entry.factor] = entry.meanSquaredError;
+    json["mean_squared_error"] = distances;
+  }
   cli::printJson("ok", json);
 }
 
@@ -92,11 +111,14 @@ int main(int argc, char** argv) {
     sheet.seed = arguments.integer("seed", 0, UINT64_MAX);
     sheet.overwrite = arguments.overwrite;
     if (arguments.given("png")) writeContactSheet(*source, arguments.text("png"), sheet);
-    const Description description = describe(source, arguments.flag("hash"), arguments.context);
+    Description description = describe(source, arguments.flag("hash"), arguments.context);
+    if (arguments.flag("distances"))
+      description.distances = perceivedDistances(*source, kDistancePairs, sheet.seed, arguments.context);
     if (arguments.json) {
       printAsJson(description);
     } else {
       printText(description);
+      if (description.distances) printDistances(*description.distances);
     }
     return 0;
   });

@@ -7,6 +7,7 @@
 
 #include "core/detmath.h"
 #include "core/parallel.h"
+#include "datasets/levels.h"
 
 namespace offaxis {
 namespace {
@@ -94,13 +95,6 @@ Raster fill(const std::vector<Point>& points, double centreX, double centreY) {
   return rows;
 }
 
-std::vector<double> evenly(double from, double to, std::uint32_t count) {
-  std::vector<double> values(count);
-  for (std::uint32_t i = 0; i < count; ++i) values[i] = from + i * ((to - from) / (count - 1));
-  values.back() = to;
-  return values;
-}
-
 class DSprites final : public Source {
  public:
   DSprites() {
@@ -113,10 +107,10 @@ class DSprites final : public Source {
     info_.layout.binary = true;
     info_.grid = FactorGrid({{"color", FactorKind::Categorical, {1}},
                              {"shape", FactorKind::Categorical, {1, 2, 3}},
-                             {"scale", FactorKind::Ordinal, evenly(0.5, 1, kScales)},
-                             {"orientation", FactorKind::Cyclic, evenly(0, kTwoPi, kOrientations)},
-                             {"posX", FactorKind::Ordinal, evenly(0, 1, kPositions)},
-                             {"posY", FactorKind::Ordinal, evenly(0, 1, kPositions)}});
+                             {"scale", FactorKind::Ordinal, evenLevels(0.5, 1, kScales)},
+                             {"orientation", FactorKind::Cyclic, evenLevels(0, kTwoPi, kOrientations)},
+                             {"posX", FactorKind::Ordinal, evenLevels(0, 1, kPositions)},
+                             {"posY", FactorKind::Ordinal, evenLevels(0, 1, kPositions)}});
     const FactorGrid& grid = info_.grid;
     for (std::uint32_t shape = 0; shape < kShapes; ++shape) {
       for (const double scale : grid.factors()[2].values) {

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "core/philox.h"
+#include "datasets/content.h"
 #include "learn/device.h"
 #include "learn/reference.h"
 #include "storage/staged.h"

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "datasets/content.h"
 #include "storage/hash.h"
 #include "variants/perturbed.h"
 #include "variants/psi_network.h"

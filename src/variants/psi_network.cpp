@@ -8,13 +8,9 @@
 #include "core/detmath.h"
 #include "core/error.h"
 #include "core/target_clones.h"
-#include "storage/h5.h"
 
 namespace offaxis {
 namespace {
-
-constexpr const char* kFormat = "offaxis.psi";
-constexpr std::uint64_t kFormatVersion = 1;
 
 constexpr double kFeatureSteps = 1024.0;              // per unit
 constexpr std::int32_t kActivationMax = 4095;         // hidden activations are 0 .. 4095
@@ -23,13 +19,7 @@ constexpr std::int32_t kTableHalf = 4 * kTableSteps;  // 255 tanh(4) already rou
 constexpr std::int32_t kWeightMax = 127;
 constexpr std::int32_t kMaxShift = 40;
 
-// Limits on what a file may ask for, far above any network that we train.
-constexpr std::size_t kMaxFactors = 64;
-constexpr std::size_t kMaxHarmonics = 64;
-constexpr std::size_t kMaxLayers = 16;
 constexpr std::size_t kMaxDeconvs = 6;  // 256 x 256 pixels
-constexpr std::uint32_t kMaxChannels = 1u << 16;
-constexpr std::uint64_t kMaxWeights = std::uint64_t{1} << 26;
 
 constexpr std::uint32_t kStartSide = 4;  // the dense layers end in a 4 x 4 map
 constexpr std::size_t kLane = 32;        // rows are padded with zeros to whole vectors: no loop remainders
@@ -103,13 +93,13 @@ double largestWhitened(std::uint32_t size) {
 
 void checkFeatures(const PsiFeatures& f) {
   const std::size_t k = f.factorSizes.size();
-  check(k >= 1 && k <= kMaxFactors, "it has " + std::to_string(k) + " factors");
+  check(k >= 1 && k <= kMaxPsiFactors, "it has " + std::to_string(k) + " factors");
   check(f.factorKinds.size() == k, "factor kinds and sizes differ in number");
   for (const std::uint32_t size : f.factorSizes)
     check(size >= 1 && size <= (1u << 24), "a factor has " + std::to_string(size) + " levels");
   check(f.rotation.empty() || f.rotation.size() == k * k,
         "the rotation is not " + std::to_string(k) + " x " + std::to_string(k));
-  check(f.harmonics.size() <= kMaxHarmonics, "too many harmonics");
+  check(f.harmonics.size() <= kMaxPsiHarmonics, "too many harmonics");
   check(!f.rotation.empty() || f.harmonics.empty(), "harmonics without a rotation");
   for (const double h : f.harmonics) check(std::isfinite(h) && std::fabs(h) <= 1000.0, "a harmonic is out of range");
   for (std::size_t j = 0; j < k && !f.rotation.empty(); ++j) {
@@ -120,10 +110,6 @@ void checkFeatures(const PsiFeatures& f) {
     }
     check(bound * kFeatureSteps < 32767.0, "the rotation leaves the features' range");
   }
-}
-
-std::string layerName(std::size_t index, const char* part) {
-  return "layers/" + std::to_string(index) + "/" + part;
 }
 
 }  // namespace
@@ -253,7 +239,7 @@ std::uint32_t PsiNetwork::channels() const {
 
 void PsiNetwork::validate() const {
   checkFeatures(features);
-  check(layers.size() >= 2 && layers.size() <= kMaxLayers, "it has " + std::to_string(layers.size()) + " layers");
+  check(layers.size() >= 2 && layers.size() <= kMaxPsiLayers, "it has " + std::to_string(layers.size()) + " layers");
   check(!layers.front().deconv && layers.back().deconv,
         "it must start with a dense layer and end with a transposed convolution");
   std::uint64_t weights = 0;
@@ -261,11 +247,11 @@ void PsiNetwork::validate() const {
   for (std::size_t l = 0; l < layers.size(); ++l) {
     const Layer& layer = layers[l];
     const std::string name = "layer " + std::to_string(l);
-    check(layer.in >= 1 && layer.out >= 1 && layer.in <= kMaxChannels && layer.out <= kMaxChannels,
+    check(layer.in >= 1 && layer.out >= 1 && layer.in <= kMaxPsiChannels && layer.out <= kMaxPsiChannels,
           name + " has an impossible width");
     const std::uint64_t perOutput = std::uint64_t{layer.in} * (layer.deconv ? 16 : 1);
     weights += perOutput * layer.out;
-    check(weights <= kMaxWeights, "it has too many weights");
+    check(weights <= kMaxPsiWeights, "it has too many weights");
     check(layer.weight.size() == perOutput * layer.out, name + " has weights of another size");
     check(layer.bias.size() == layer.out && layer.multiplier.size() == layer.out,
           name + " has biases or multipliers of another number");
@@ -410,118 +396,6 @@ void PsiNetwork::deltas(const std::uint32_t* levels, std::int16_t* out) const {
     current.swap(next);
     side = big;
   }
-}
-
-void PsiNetwork::save(const std::string& path, Overwrite overwrite) const {
-  StagedFile staged(path, overwrite);
-  h5::Writer file(staged.path());
-  file.writeAttribute("format", kFormat);
-  file.writeAttribute("version", kFormatVersion);
-  file.writeAttribute("dataset", dataset);
-  file.writeAttribute("fingerprint", fingerprint);
-  file.writeAttribute("eps", budget.text());
-  file.writeAttribute("provenance", provenance);
-  file.writeAttribute("layers", static_cast<std::uint64_t>(layers.size()));
-  std::vector<std::string> kinds;
-  for (const FactorKind kind : features.factorKinds) kinds.push_back(toString(kind));
-  file.writeAttribute("factor_kinds", joined(kinds, ","));
-  const std::uint64_t k = features.factorSizes.size();
-  const std::vector<std::int64_t> sizes(features.factorSizes.begin(), features.factorSizes.end());
-  file.writeArray("features/factor_sizes", h5::Type::I64, {k}, sizes.data());
-  if (!features.rotation.empty()) file.writeArray("features/rotation", h5::Type::F64, {k, k}, features.rotation.data());
-  if (!features.harmonics.empty()) {
-    file.writeArray("features/harmonics", h5::Type::F64, {features.harmonics.size()}, features.harmonics.data());
-  }
-  for (std::size_t l = 0; l < layers.size(); ++l) {
-    const Layer& layer = layers[l];
-    const std::vector<std::uint64_t> dims = layer.deconv ? std::vector<std::uint64_t>{layer.out, 4, 4, layer.in}
-                                                         : std::vector<std::uint64_t>{layer.out, layer.in};
-    file.writeArray(layerName(l, "weight"), h5::Type::I8, dims, layer.weight.data());
-    file.writeArray(layerName(l, "bias"), h5::Type::I32, {layer.out}, layer.bias.data());
-    file.writeArray(layerName(l, "multiplier"), h5::Type::I32, {layer.out}, layer.multiplier.data());
-    file.writeArray(layerName(l, "shift"), h5::Type::I32, {1}, &layer.shift);
-  }
-  file.close();
-  staged.commit();
-}
-
-PsiNetwork PsiNetwork::load(const std::string& path) {
-  const h5::Reader file(path);
-  auto refuse = [&](const std::string& what) -> void {
-    throw Error(ErrorKind::BadFile, path + ": " + what, "give a psi.h5 that offaxis manipulate wrote");
-  };
-  if (!file.hasAttribute("format") || file.stringAttribute("format") != kFormat) refuse("this is no psi network");
-  if (file.integerAttribute("version") != kFormatVersion)
-    refuse("its format version is not " + std::to_string(kFormatVersion));
-  PsiNetwork net;
-  net.dataset = file.stringAttribute("dataset");
-  net.fingerprint = file.stringAttribute("fingerprint");
-  net.provenance = file.stringAttribute("provenance");
-  try {
-    net.budget = Budget::parse(file.stringAttribute("eps"));
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::Usage) throw;
-    refuse(error.what());
-  }
-  // `limit` bounds every dimension before anything is allocated.
-  auto length = [&](const std::string& name, std::size_t rank, std::size_t axis, std::uint64_t limit) {
-    const h5::DatasetShape shape = file.shapeOf(name);
-    if (shape.dims.size() != rank || shape.dims[axis] < 1 || shape.dims[axis] > limit)
-      refuse(name + " has impossible dimensions");
-    return shape.dims[axis];
-  };
-  const std::uint64_t k = length("features/factor_sizes", 1, 0, kMaxFactors);
-  std::vector<std::int64_t> sizes(k);
-  file.readArray("features/factor_sizes", h5::Type::I64, {k}, sizes.data());
-  for (const std::int64_t size : sizes) {
-    if (size < 1 || size > (1 << 24)) refuse("a factor has " + std::to_string(size) + " levels");
-    net.features.factorSizes.push_back(static_cast<std::uint32_t>(size));
-  }
-  std::string kinds = file.stringAttribute("factor_kinds");
-  for (std::size_t start = 0; start <= kinds.size();) {
-    const std::size_t comma = std::min(kinds.find(',', start), kinds.size());
-    net.features.factorKinds.push_back(factorKindFromString(kinds.substr(start, comma - start)));
-    start = comma + 1;
-  }
-  if (file.has("features/rotation")) {
-    net.features.rotation.resize(k * k);
-    file.readArray("features/rotation", h5::Type::F64, {k, k}, net.features.rotation.data());
-  }
-  if (file.has("features/harmonics")) {
-    net.features.harmonics.resize(length("features/harmonics", 1, 0, kMaxHarmonics));
-    file.readArray("features/harmonics", h5::Type::F64, {net.features.harmonics.size()}, net.features.harmonics.data());
-  }
-  const std::uint64_t count = file.integerAttribute("layers");
-  if (count < 2 || count > kMaxLayers) refuse("it has " + std::to_string(count) + " layers");
-  for (std::size_t l = 0; l < count; ++l) {
-    const std::string name = layerName(l, "weight");
-    const h5::DatasetShape shape = file.shapeOf(name);
-    Layer layer;
-    layer.deconv = shape.dims.size() == 4;
-    const std::size_t rank = layer.deconv ? 4 : 2;
-    layer.out = static_cast<std::uint32_t>(length(name, rank, 0, kMaxChannels));
-    layer.in = static_cast<std::uint32_t>(length(name, rank, rank - 1, kMaxChannels));
-    const std::uint64_t weights = std::uint64_t{layer.out} * layer.in * (layer.deconv ? 16 : 1);
-    if (weights > kMaxWeights) refuse("it has too many weights");
-    layer.weight.resize(weights);
-    layer.bias.resize(layer.out);
-    layer.multiplier.resize(layer.out);
-    file.readArray(name, h5::Type::I8,
-                   layer.deconv ? std::vector<std::uint64_t>{layer.out, 4, 4, layer.in}
-                                : std::vector<std::uint64_t>{layer.out, layer.in},
-                   layer.weight.data());
-    file.readArray(layerName(l, "bias"), h5::Type::I32, {layer.out}, layer.bias.data());
-    file.readArray(layerName(l, "multiplier"), h5::Type::I32, {layer.out}, layer.multiplier.data());
-    file.readArray(layerName(l, "shift"), h5::Type::I32, {1}, &layer.shift);
-    net.layers.push_back(std::move(layer));
-  }
-  try {
-    net.validate();
-  } catch (const Error& error) {
-    throw Error(error.kind(), path + ": " + error.what(), error.hint());
-  }
-  net.prepare();
-  return net;
 }
 
 PsiNetwork quantise(const PsiFloatNetwork& network, const Budget& budget,

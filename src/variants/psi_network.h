@@ -17,6 +17,13 @@
 
 namespace offaxis {
 
+// Limits on what a file may ask for, far above any network that we train.
+constexpr std::size_t kMaxPsiFactors = 64;
+constexpr std::size_t kMaxPsiHarmonics = 64;
+constexpr std::size_t kMaxPsiLayers = 16;
+constexpr std::uint32_t kMaxPsiChannels = 1u << 16;
+constexpr std::uint64_t kMaxPsiWeights = std::uint64_t{1} << 26;  // of one layer
+
 // The inputs of psi, a function of the factor levels alone, computed in core's deterministic mathematics and rounded
 // (halves to even) to steps of 1/1024. In this order:
 //   w_k            each factor's level, whitened (zero mean, unit variance over its levels)

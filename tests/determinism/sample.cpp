@@ -1,0 +1,103 @@
+// Prints a hash of a sample of everything that is published: rendered images, noise, and an integer perturbation.
+// check.sh builds it with several compilers, optimisation levels and processors; expected.txt holds what all must
+// print.
+#include <cstdio>
+
+#include "core/philox.h"
+#include "datasets/dsprites/dsprites.h"
+#include "datasets/shapes3d/shapes3d.h"
+#include "datasets/xysquares/xysquares.h"
+#include "variants/noise.h"
+#include "variants/psi_network.h"
+
+namespace {
+
+using namespace offaxis;
+
+// FNV-1a, so that the sample needs no library.
+class Hash {
+ public:
+  void update(const void* data, std::size_t bytes) {
+    for (std::size_t i = 0; i < bytes; ++i)
+      value_ = (value_ ^ static_cast<const unsigned char*>(data)[i]) * 1099511628211ULL;
+  }
+  void print(const char* name) const { std::printf("%-20s %016llx\n", name, static_cast<unsigned long long>(value_)); }
+
+ private:
+  std::uint64_t value_ = 14695981039346656037ULL;
+};
+
+void printImages(const char* name, const Source& source, std::uint64_t count) {
+  const Philox rows(1, "determinism");
+  std::vector<std::uint8_t> image(source.info().shape.bytes());
+  Hash hash;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    source.read(rows.below(source.size(), i), image.data());
+    hash.update(image.data(), image.size());
+  }
+  hash.print(name);
+}
+
+// Weights from integer draws; features of every kind: whitened levels, angles, rotated coordinates and their harmonics.
+PsiNetwork somePsi(const FactorGrid& grid) {
+  PsiNetwork psi;
+  psi.budget = Budget::parse("0.175");
+  for (const Factor& factor : grid.factors()) {
+    psi.features.factorSizes.push_back(static_cast<std::uint32_t>(factor.size()));
+    psi.features.factorKinds.push_back(factor.kind);
+  }
+  const std::size_t k = grid.factorCount();
+  psi.features.rotation.assign(k * k, 0.25);
+  for (std::size_t j = 0; j < k; ++j) psi.features.rotation[j * k + j] = -0.5;
+  psi.features.harmonics = {1, 2, 4.5};
+  const Philox draws(2, "determinism");
+  const auto inputs = static_cast<std::uint32_t>(psi.features.count());
+  const auto add = [&](bool deconv, std::uint32_t in, std::uint32_t out, std::int32_t multiplier) {
+    PsiNetwork::Layer layer;
+    layer.deconv = deconv;
+    layer.in = in;
+    layer.out = out;
+    layer.shift = 24;
+    const std::uint64_t stream = 2 * psi.layers.size();
+    for (std::size_t i = 0; i < std::size_t{in} * out * (deconv ? 16 : 1); ++i)
+      layer.weight.push_back(static_cast<std::int8_t>(static_cast<int>(draws.below(255, stream, i)) - 127));
+    for (std::uint32_t o = 0; o < out; ++o) {
+      layer.bias.push_back(static_cast<std::int32_t>(draws.below(20001, stream + 1, o)) - 10000);
+      layer.multiplier.push_back(multiplier + static_cast<std::int32_t>(o));
+    }
+    psi.layers.push_back(layer);
+  };
+  add(false, inputs, 40, 500000);
+  add(false, 40, 16 * 20, 250000);
+  add(true, 20, 12, 150000);
+  add(true, 12, 3, 40000);
+  psi.prepare();
+  return psi;
+}
+
+void printPsi(const FactorGrid& grid) {
+  const PsiNetwork psi = somePsi(grid);
+  const Philox rows(3, "determinism");
+  std::vector<std::int16_t> deltas(std::size_t{psi.side()} * psi.side() * psi.channels());
+  Hash hash;
+  for (std::uint64_t i = 0; i < 32; ++i) {
+    psi.deltas(grid.levelsOf(rows.below(grid.size(), i)).data(), deltas.data());
+    for (const std::int16_t delta : deltas) {
+      const unsigned char bytes[2] = {static_cast<unsigned char>(delta & 255),
+                                      static_cast<unsigned char>(delta >> 8 & 255)};
+      hash.update(bytes, 2);
+    }
+  }
+  hash.print("psi");
+}
+
+}  // namespace
+
+int main() {
+  printImages("dsprites-r", *openDSprites(), 64);
+  printImages("shapes3d-r", *openShapes3D(), 16);
+  printImages("xysquares", *openXySquares(3), 16);
+  printImages("shapes3d-r+noise", *withNoise(openShapes3D(), Budget::parse("0.175"), 7), 8);
+  printImages("shapes3d-r,size=32", *reduced(openShapes3D(), 32), 8);
+  printPsi(openShapes3D()->info().grid);
+}
