@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""Rendering and writing all of XYSquares: offaxis against a numpy loop with h5py at gzip 4, in one run.
+"""Rendering and writing a whole dataset: offaxis against numpy and h5py at gzip 4, and against a memory copy, in one run.
 
-usage: bench/render.py [BUILD] [--spacing S] [--images N] [--repeat R]
-Both sides render the same images and write a complete file; ours hashes the content as well.
+usage: bench/render.py [BUILD] [--dataset NAME] [--peer-images N] [--repeat R]
+Ours renders, hashes and writes the complete file. The other side writes the first N images: XYSquares rendered by a
+numpy loop; dSprites and Shapes3D ready in memory, so that its rate there is an upper bound.
 """
 import argparse
 import os
@@ -14,62 +15,85 @@ import time
 import h5py
 import numpy as np
 
+BLOCK = 4096
 SIDE, SQUARE, LEVELS = 64, 8, 8
 
 
-def numpy_side(path, spacing, images):
+def xysquares(first, count, spacing):
     offset = (SIDE - (SQUARE + (LEVELS - 1) * spacing)) // 2
-    block = 4096
+    levels = np.stack(np.unravel_index(np.arange(first, first + count), (LEVELS,) * 6), axis=1)
+    batch = np.zeros((count, SIDE, SIDE, 3), np.uint8)
+    for image, place in zip(batch, offset + spacing * levels):
+        for channel in range(3):
+            x, y = place[2 * channel], place[2 * channel + 1]
+            image[y:y + SQUARE, x:x + SQUARE, channel] = 255
+    return batch
+
+
+def write_with_h5py(path, shape, batches):
+    """Writes what `batches` yields; returns (images, seconds), making the batches included."""
+    start, done = time.perf_counter(), 0
     with h5py.File(path, "w") as out:
-        pixels = out.create_dataset("images", (images, SIDE, SIDE, 3), "u1", chunks=(8, SIDE, SIDE, 3),
-                                    compression="gzip", compression_opts=4)
-        labels = out.create_dataset("labels", (images, 6), "f8", compression="gzip")
-        for first in range(0, images, block):
-            indices = np.arange(first, min(first + block, images))
-            levels = np.stack(np.unravel_index(indices, (LEVELS,) * 6), axis=1)
-            batch = np.zeros((len(indices), SIDE, SIDE, 3), np.uint8)
-            for image, place in zip(batch, offset + spacing * levels):
-                for channel in range(3):
-                    x, y = place[2 * channel], place[2 * channel + 1]
-                    image[y:y + SQUARE, x:x + SQUARE, channel] = 255
-            pixels[first:first + len(indices)] = batch
-            labels[first:first + len(indices)] = levels
+        pixels = out.create_dataset("images", shape, "u1", chunks=(8, *shape[1:]), compression="gzip", compression_opts=4)
+        for batch in batches:
+            pixels[done:done + len(batch)] = batch
+            done += len(batch)
+    return done, time.perf_counter() - start
 
 
-def timed(call):
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+def copy_rate(array):
+    """Bytes a second of a plain copy, best of three."""
+    target, best = np.empty_like(array), float("inf")
+    for _ in range(3):
+        start = time.perf_counter()
+        np.copyto(target, array)
+        best = min(best, time.perf_counter() - start)
+    return array.nbytes / best
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", nargs="?", default="build/release")
-    parser.add_argument("--spacing", type=int, default=1)
-    parser.add_argument("--images", type=int, default=LEVELS**6)
+    parser.add_argument("--dataset", default="xysquares:spacing=1")
+    parser.add_argument("--peer-images", type=int, default=32768)
     parser.add_argument("--repeat", type=int, default=2)
     arguments = parser.parse_args()
     program = os.path.join(arguments.build, "bin", "offaxis")
     ours, theirs = [], []
     with tempfile.TemporaryDirectory() as directory:
         a, b = os.path.join(directory, "a.h5"), os.path.join(directory, "b.h5")
-        command = [program, "render", f"xysquares:spacing={arguments.spacing}", "--indices", f"0:{arguments.images}",
-                   "--quiet", "--force", "-o", a]
+        command = [program, "render", arguments.dataset, "--quiet", "--force", "-o", a]
         for _ in range(arguments.repeat):
-            ours.append(timed(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)))
-            theirs.append(timed(lambda: numpy_side(b, arguments.spacing, arguments.images)))
-        with h5py.File(a) as one, h5py.File(b) as two:
-            for first in range(0, arguments.images, 4096):
-                assert np.array_equal(one["images"][first:first + 4096], two["images"][first:first + 4096])
-            assert np.array_equal(one["labels"][()], two["labels"][()])
-        sizes = os.path.getsize(a), os.path.getsize(b)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
-    best, other = min(ours), min(theirs)
-    print(f"{arguments.images} images, best of {arguments.repeat}, {os.cpu_count()} cores")
-    print(f"  offaxis       {best:7.1f} s  {arguments.images / best / 1e3:7.1f}k images/s  {sizes[0] / 1e6:7.1f} MB, "
-          f"content root included, peak memory {peak:.2f} GB")
-    print(f"  numpy + h5py  {other:7.1f} s  {arguments.images / other / 1e3:7.1f}k images/s  {sizes[1] / 1e6:7.1f} MB, gzip 4")
-    print(f"  ratio         {other / best:7.1f}")
+            start = time.perf_counter()
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            ours.append(time.perf_counter() - start)
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+        with h5py.File(a) as file:
+            images = file[file.attrs["images_key"].decode() if isinstance(file.attrs["images_key"], bytes)
+                          else file.attrs["images_key"]]
+            total, shape = len(images), (arguments.peer_images, *images.shape[1:])
+            sample = images[:arguments.peer_images]
+        firsts = range(0, arguments.peer_images, BLOCK)
+        for _ in range(arguments.repeat):
+            if arguments.dataset.startswith("xysquares"):
+                spacing = int(arguments.dataset.partition("=")[2] or 8)
+                batches = (xysquares(f, min(BLOCK, arguments.peer_images - f), spacing) for f in firsts)
+            else:
+                batches = (sample[f:f + BLOCK] for f in firsts)
+            count, seconds = write_with_h5py(b, shape, batches)
+            theirs.append(count / seconds)
+        with h5py.File(b) as other:
+            assert np.array_equal(other["images"][()], sample)
+        size = os.path.getsize(a)
+    raw = total * int(np.prod(shape[1:]))
+    best, copy = min(ours), copy_rate(sample)
+    rate = total / best
+    print(f"{arguments.dataset}: {total} images, best of {arguments.repeat}, {os.cpu_count()} cores")
+    print(f"  offaxis       {best:7.1f} s  {rate / 1e3:7.1f}k images/s  {size / 1e6:7.1f} MB, content root included, "
+          f"peak memory {peak:.2f} GB")
+    print(f"  numpy + h5py           {max(theirs) / 1e3:7.1f}k images/s, gzip 4")
+    print(f"  memory copy            {copy / (raw / total) / 1e3:7.1f}k images/s, {copy / 1e9:.1f} GB/s on one core")
+    print(f"  offaxis is {rate / max(theirs):.1f} times numpy + h5py; a copy is {copy * best / raw:.1f} times offaxis")
 
 
 if __name__ == "__main__":
