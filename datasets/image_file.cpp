@@ -6,10 +6,13 @@
 #include <atomic>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <numeric>
+#include <unordered_map>
 
 #include "core/error.h"
 #include "core/parallel.h"
 #include "datasets/content.h"
+#include "datasets/original_file.h"
 #include "datasets/registry.h"
 #include "storage/deflate.h"
 #include "storage/h5.h"
@@ -27,6 +30,7 @@ constexpr std::uint64_t kLabelRowsPerChunk = 4096;
 constexpr std::uint64_t kMaxFactors = 64;
 constexpr std::uint64_t kMaxSide = 4096;
 constexpr std::uint64_t kMaxImageBytes = std::uint64_t{64} << 20;
+constexpr const char* kCanonicalKey = "offaxis/canonical_index";
 constexpr std::uint64_t kMaxDeflateRatio = 1100;  // deflate cannot shrink further than 1032 times
 
 // HDF5 as packaged may or may not be thread-safe; one lock for every read makes it so.
@@ -49,12 +53,14 @@ std::vector<std::uint64_t> imageDims(const SourceInfo& info, std::uint64_t rows)
   return dims;
 }
 
-// Writes a [rows,K] table chunk by chunk; fill(row, values) gives one row.
+// Writes a table of `columns` values a row chunk by chunk, [rows,K] or [rows]; fill(row, values) gives one row.
 template <typename Value, typename Fill>
-void writeTable(h5::Writer& file, const std::string& key, h5::Type type, std::uint64_t rows, std::size_t columns,
+void writeTable(h5::Writer& file, const std::string& key, h5::Type type, const std::vector<std::uint64_t>& dims,
                 int level, const Fill& fill) {
+  const std::uint64_t rows = dims[0];
+  const std::uint64_t columns = dims.size() > 1 ? dims[1] : 1;
   const std::uint64_t rowsPerChunk = std::min<std::uint64_t>(kLabelRowsPerChunk, std::max<std::uint64_t>(rows, 1));
-  file.createChunked(key, type, {rows, columns}, rowsPerChunk, level);
+  file.createChunked(key, type, dims, rowsPerChunk, level);
   Compressor compressor(level);
   std::vector<Value> table(rowsPerChunk * columns);
   std::vector<std::uint8_t> stream;
@@ -70,15 +76,43 @@ void writeTable(h5::Writer& file, const std::string& key, h5::Type type, std::ui
 void writeLabels(h5::Writer& file, const Source& source, int level) {
   const SourceInfo& info = source.info();
   const std::size_t factors = info.grid.factorCount();
-  writeTable<double>(file, info.layout.labelsKey, h5::Type::F64, source.size(), factors, level,
+  writeTable<double>(file, info.layout.labelsKey, h5::Type::F64, {source.size(), factors}, level,
                      [&](std::uint64_t row, double* values) { info.grid.valuesOf(source.gridIndex(row), values); });
   if (info.layout.classesKey.empty()) return;
   std::vector<std::uint32_t> levels(factors);
-  writeTable<std::int64_t>(file, info.layout.classesKey, h5::Type::I64, source.size(), factors, level,
+  writeTable<std::int64_t>(file, info.layout.classesKey, h5::Type::I64, {source.size(), factors}, level,
                            [&](std::uint64_t row, std::int64_t* classes) {
                              info.grid.levelsOf(source.gridIndex(row), levels.data());
                              std::copy(levels.begin(), levels.end(), classes);
                            });
+}
+
+// The lowest index with the same image for every index, from the images' digests in index order.
+std::vector<std::uint64_t> canonicalFrom(const std::vector<Digest>& images) {
+  const auto byContent = [&](std::uint64_t a, std::uint64_t b) {
+    return images[a] != images[b] ? images[a] < images[b] : a < b;
+  };
+  std::vector<std::uint64_t> order(images.size());
+  std::iota(order.begin(), order.end(), std::uint64_t{0});
+  std::sort(order.begin(), order.end(), byContent);
+  std::vector<std::uint64_t> canonical(images.size());
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const bool first = i == 0 || images[order[i]] != images[order[i - 1]];
+    canonical[order[i]] = first ? order[i] : canonical[order[i - 1]];
+  }
+  return canonical;
+}
+
+// Stored only where some image coincides with an earlier one. Returns how many do.
+std::uint64_t writeCanonical(h5::Writer& file, const Source& source, const std::vector<std::uint64_t>& canonical,
+                             int level) {
+  std::uint64_t coincidences = 0;
+  for (std::uint64_t row = 0; row < canonical.size(); ++row) coincidences += canonical[row] != source.gridIndex(row);
+  if (coincidences == 0) return 0;
+  writeTable<std::int64_t>(
+      file, kCanonicalKey, h5::Type::I64, {canonical.size()}, level,
+      [&](std::uint64_t row, std::int64_t* index) { *index = static_cast<std::int64_t>(canonical[row]); });
+  return coincidences;
 }
 
 void writeDescription(h5::Writer& file, const SourceInfo& info, const Digest& root) {
@@ -108,6 +142,7 @@ class OwnImageFile final : public ImageFile {
     readDescription();
     readShape();
     checkLabels(labels);
+    readCanonical();
     rowsPerChunk_ = file_.rowsPerDeflatedChunk(info_.layout.imagesKey);
     static std::atomic<std::uint64_t> nextId{1};
     id_ = nextId++;
@@ -117,8 +152,14 @@ class OwnImageFile final : public ImageFile {
   std::uint64_t size() const override { return rows_; }
   std::uint64_t gridIndex(std::uint64_t row) const override { return gridIndices_.empty() ? row : gridIndices_[row]; }
   const std::string& recordedRoot() const override { return recordedRoot_; }
-  // Asked of the dataset that the file names, so that a file and the dataset itself give the same variants.
+  // As stored (imported files); else asked of the dataset that the file names, so that a file and the dataset itself
+  // give the same variants.
   std::uint64_t canonicalIndex(std::uint64_t index) const override {
+    if (!canonical_.empty()) {
+      if (gridIndices_.empty()) return canonical_[index];
+      const auto found = rowOf_.find(index);
+      return found == rowOf_.end() ? index : canonical_[found->second];
+    }
     std::call_once(canonicalOnce_, [this] { named_ = openNamedDataset(info_.dataset); });
     return named_ && named_->info().grid.size() == info_.grid.size() ? named_->canonicalIndex(index) : index;
   }
@@ -265,6 +306,36 @@ class OwnImageFile final : public ImageFile {
     }
   }
 
+  // In a subset the entries still are indices of the full grid, and may name images that the subset lacks.
+  void readCanonical() {
+    if (!file_.has(kCanonicalKey)) return;
+    const std::string called = std::string("'") + kCanonicalKey + "'";
+    const h5::DatasetShape shape = file_.shapeOf(kCanonicalKey);
+    if (shape.type != h5::Type::I64 || shape.dims != std::vector<std::uint64_t>{rows_})
+      fail(called + " is not int64 [" + std::to_string(rows_) + "]");
+    std::vector<std::int64_t> stored(rows_);
+    {
+      std::lock_guard<std::mutex> lock(hdf5Mutex());
+      file_.readRows(kCanonicalKey, h5::Type::I64, 0, rows_, stored.data());
+    }
+    for (std::uint64_t row = 0; row < gridIndices_.size(); ++row) rowOf_.emplace(gridIndices_[row], row);
+    for (std::uint64_t row = 0; row < rows_; ++row) {
+      const bool inGrid = stored[row] >= 0 && static_cast<std::uint64_t>(stored[row]) <= gridIndex(row);
+      bool fixed = inGrid;
+      if (inGrid && gridIndices_.empty()) {
+        fixed = stored[static_cast<std::uint64_t>(stored[row])] == stored[row];
+      } else if (inGrid) {
+        const auto found = rowOf_.find(static_cast<std::uint64_t>(stored[row]));
+        fixed = found == rowOf_.end() || stored[found->second] == stored[row];
+      }
+      if (!fixed) {
+        fail(called + " is impossible in row " + std::to_string(row) + ": " + std::to_string(stored[row]),
+             "import the original anew");
+      }
+    }
+    canonical_.assign(stored.begin(), stored.end());
+  }
+
   const std::uint8_t* chunkAt(std::uint64_t chunkStart) const {
     struct Cache {
       std::uint64_t owner = 0;
@@ -310,7 +381,9 @@ class OwnImageFile final : public ImageFile {
   mutable SourcePtr named_;  // null where this program does not know the dataset
   SourceInfo info_;
   std::uint64_t rows_ = 0;
-  std::vector<std::uint64_t> gridIndices_;  // of a subset's rows
+  std::vector<std::uint64_t> gridIndices_;                  // of a subset's rows
+  std::vector<std::uint64_t> canonical_;                    // by row, as stored; empty where the file stores none
+  std::unordered_map<std::uint64_t, std::uint64_t> rowOf_;  // of a subset's grid indices, where canonical_ is stored
   std::string recordedRoot_;
   std::optional<std::uint64_t> firstBadLabel_;
   std::uint64_t rowsPerChunk_ = 0;  // 0: not laid out for direct chunk reads
@@ -320,7 +393,16 @@ class OwnImageFile final : public ImageFile {
 }  // namespace
 
 std::shared_ptr<const ImageFile> openImageFile(const std::string& path, LabelCheck labels) {
-  return std::make_shared<OwnImageFile>(path, labels);
+  try {
+    return std::make_shared<OwnImageFile>(path, labels);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::BadFile) throw;
+    const std::optional<OriginalKind> original = recogniseOriginal(path);
+    if (!original) throw;
+    throw Error(ErrorKind::BadFile,
+                path + ": it is laid out like an original " + toString(*original) + " file, which has to be imported",
+                "offaxis import " + path + " -o " + original->family + "-imported.h5");
+  }
 }
 
 WriteReport writeImageFile(const Source& source, const std::string& path, const WriteSettings& settings,
@@ -340,7 +422,10 @@ WriteReport writeImageFile(const Source& source, const std::string& path, const 
   struct Block {
     std::vector<std::vector<std::uint8_t>> streams;
     std::vector<Digest> digests;
+    std::vector<Digest> images;  // digests without the labels, where images are to be compared
   };
+  const bool compare = settings.coincidences == Coincidences::CompareImages;
+  std::vector<Digest> imageDigests;
   constexpr std::uint64_t kChunksPerBlock = 8;
   const std::uint64_t rowsPerBlock = rowsPerChunk * kChunksPerBlock;
   const std::uint64_t blocks = (rows + rowsPerBlock - 1) / rowsPerBlock;
@@ -360,6 +445,8 @@ WriteReport writeImageFile(const Source& source, const std::string& path, const 
         source.readRange(first, count, images.data());
         Block block;
         block.digests = rowDigests(source, first, count, images.data());
+        for (std::uint64_t i = 0; compare && i < count; ++i)
+          block.images.push_back(sha256Of(images.data() + i * bytes, bytes));
         if (info.layout.binary) {
           for (std::uint8_t& pixel : images) pixel &= 1;
         }
@@ -375,11 +462,19 @@ WriteReport writeImageFile(const Source& source, const std::string& path, const 
           file.writeChunk(info.layout.imagesKey, index * rowsPerBlock + c * rowsPerChunk, block.streams[c]);
         }
         for (const Digest& digest : block.digests) root.add(digest);
+        imageDigests.insert(imageDigests.end(), block.images.begin(), block.images.end());
         context.advance(block.digests.size());
       });
   context.end();
 
+  std::vector<std::uint64_t> canonical;
+  if (compare) {
+    canonical = canonicalFrom(imageDigests);
+  } else if (info.variant == "original" && !openNamedDataset(info.dataset)) {
+    for (std::uint64_t row = 0; row < rows; ++row) canonical.push_back(source.canonicalIndex(source.gridIndex(row)));
+  }
   WriteReport report;
+  report.coincidences = writeCanonical(file, source, canonical, settings.deflateLevel);
   report.root = root.finish();
   report.images = rows;
   writeDescription(file, info, report.root);

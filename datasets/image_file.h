@@ -26,18 +26,27 @@ class ImageFile : public Source {
   virtual std::optional<std::uint64_t> firstBadLabel() const = 0;
 };
 
-// Throws Error(BadFile) where the file is missing, damaged, or not laid out as docs/file_format.md says.
+// Throws Error(BadFile) where the file is missing, damaged, or not laid out as docs/file_format.md says; where it is an
+// original file (datasets/original_file.h), the hint is the command that imports it.
 std::shared_ptr<const ImageFile> openImageFile(const std::string& path, LabelCheck labels = LabelCheck::Refuse);
+
+// Where the canonical index comes from, which a file stores unless it can be made again from the dataset's name.
+enum class Coincidences {
+  AskSource,     // Source::canonicalIndex
+  CompareImages  // found from the images as they are written, for sources that do not know; all rows are needed
+};
 
 struct WriteSettings {
   Overwrite overwrite = Overwrite::Refuse;
   int deflateLevel = 1;  // 1 .. 12; every level gives the same content root
+  Coincidences coincidences = Coincidences::AskSource;
 };
 
 struct WriteReport {
   Digest root{};
   std::uint64_t images = 0;
   std::uint64_t fileBytes = 0;
+  std::uint64_t coincidences = 0;  // images equal to one of a lower index, as far as the stored canonical index says
 };
 
 // Streams all images of `source` to `path`: rendered, hashed and deflated in parallel, written in order. The same

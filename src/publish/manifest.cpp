@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/text.h"
+#include "datasets/original_file.h"
 #include "storage/staged.h"
 #include "variants/expression.h"
 
@@ -248,6 +249,13 @@ SourcePtr openOriginal(const PublishedFile& file, const std::string& original) {
   }
   if (source->info().variant != "original") {
     throw Error(ErrorKind::Usage, "'" + original + "' is a variant, not an original", "name the unmodified dataset");
+  }
+  // A re-creation in the place of the imported original would only show as images that differ.
+  if (!importedFamily(file.dataset).empty() && source->info().dataset != file.dataset) {
+    throw Error(ErrorKind::Usage,
+                "'" + original + "' is " + source->info().dataset + ", but " + file.file.path + " was made from " +
+                    file.dataset,
+                "give the imported file with --original FILE.h5 (`offaxis import` writes it)");
   }
   if (!file.rows.empty() && source->size() == source->info().grid.size()) {
     source = subset(source, rowsFromText(file.rows, source->size()));

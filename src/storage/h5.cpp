@@ -397,8 +397,9 @@ const Reader::Dataset& Reader::open(const std::string& name) const {
         H5Pget_filter2(creation.get(), 0, &flags, &values, &level, 0, nullptr, nullptr) == H5Z_FILTER_DEFLATE;
     if (deflated && values == 1 && level <= 9) dataset.deflateLevel = static_cast<int>(level);
     const bool littleEndian = H5Tget_order(type.get()) == H5T_ORDER_LE || sizeOf(dataset.shape.type) == 1;
-    if (deflated && littleEndian && std::equal(chunk.begin() + 1, chunk.end(), extent.begin() + 1)) {
-      dataset.rowsPerDeflatedChunk = chunk[0];
+    if (deflated && littleEndian) {
+      dataset.deflatedChunk.assign(chunk.begin(), chunk.end());
+      if (std::equal(chunk.begin() + 1, chunk.end(), extent.begin() + 1)) dataset.rowsPerDeflatedChunk = chunk[0];
     }
   }
   open_.push_back(std::move(dataset));
@@ -518,16 +519,28 @@ std::uint64_t Reader::rowsPerDeflatedChunk(const std::string& name) const {
 bool Reader::readRawChunk(const std::string& name, std::uint64_t firstRow, std::vector<std::uint8_t>& stream) const {
   const Dataset& dataset = open(name);
   if (dataset.rowsPerDeflatedChunk == 0 || firstRow >= dataset.shape.dims[0]) return false;
-  std::vector<hsize_t> offset(dataset.shape.dims.size(), 0);
+  std::vector<std::uint64_t> offset(dataset.shape.dims.size(), 0);
   offset[0] = firstRow - firstRow % dataset.rowsPerDeflatedChunk;
+  return readRawChunkAt(name, offset, stream);
+}
+
+std::vector<std::uint64_t> Reader::deflatedChunkExtents(const std::string& name) const {
+  return open(name).deflatedChunk;
+}
+
+bool Reader::readRawChunkAt(const std::string& name, const std::vector<std::uint64_t>& offset,
+                            std::vector<std::uint8_t>& stream) const {
+  const Dataset& dataset = open(name);
+  if (dataset.deflatedChunk.empty() || offset.size() != dataset.shape.dims.size()) return false;
+  const std::vector<hsize_t> start = asHsize(offset);
   hsize_t bytes = 0;
-  if (H5Dget_chunk_storage_size(dataset.handle.get(), offset.data(), &bytes) < 0) bytes = 0;
+  if (H5Dget_chunk_storage_size(dataset.handle.get(), start.data(), &bytes) < 0) bytes = 0;
   if (bytes == 0) return false;
   // Deflate never grows data by more than a few bytes per 16 kB, so anything much longer is no honest stream.
   if (bytes > dataset.chunkBytes + dataset.chunkBytes / 8 + 1024) fail("dataset '" + name + "' has a damaged chunk");
   stream.resize(bytes);
   std::uint32_t skipped = 0;
-  if (H5Dread_chunk(dataset.handle.get(), H5P_DEFAULT, offset.data(), &skipped, stream.data()) < 0) {
+  if (H5Dread_chunk(dataset.handle.get(), H5P_DEFAULT, start.data(), &skipped, stream.data()) < 0) {
     fail("dataset '" + name + "' is damaged or truncated at row " + std::to_string(offset[0]));
   }
   return skipped == 0;

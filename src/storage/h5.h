@@ -109,6 +109,11 @@ class Reader {
   // The deflate level that the dataset declares; 0 where it declares none.
   int deflateLevel(const std::string& name) const;
   bool readRawChunk(const std::string& name, std::uint64_t firstRow, std::vector<std::uint8_t>& stream) const;
+  // The same for chunks of any extents: one entry an axis; empty where the dataset is not chunked, or not
+  // filtered by deflate alone. `offset` is the first element of the chunk, a multiple of the extents in every axis.
+  std::vector<std::uint64_t> deflatedChunkExtents(const std::string& name) const;
+  bool readRawChunkAt(const std::string& name, const std::vector<std::uint64_t>& offset,
+                      std::vector<std::uint8_t>& stream) const;
 
  private:
   struct Dataset {
@@ -117,6 +122,7 @@ class Reader {
     DatasetShape shape{};
     std::uint64_t chunkBytes = 0;
     std::uint64_t rowsPerDeflatedChunk = 0;
+    std::vector<std::uint64_t> deflatedChunk;  // extents; empty where the chunks are no plain zlib streams
     int deflateLevel = 0;
   };
 

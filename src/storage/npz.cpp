@@ -222,47 +222,77 @@ std::uint64_t NpyArray::count() const {
   return product;
 }
 
-NpyArray readNpz(const std::string& path, const std::string& member, std::uint64_t limit) {
-  const Archive archive(path);
-  const zip_int64_t index = zip_name_locate(archive.get(), (member + ".npy").c_str(), 0);
-  if (index < 0) {
-    archive.fail("it has no array '" + member + "' (it has: " + joined(npzMembers(path)) + ")");
-  }
-  zip_stat_t status;
-  constexpr zip_uint64_t kNeeded = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE;
-  if (zip_stat_index(archive.get(), static_cast<zip_uint64_t>(index), 0, &status) != 0 ||
-      (status.valid & kNeeded) != kNeeded) {
-    archive.fail("array '" + member + "' is damaged");
-  }
-  Member file(archive, member, static_cast<zip_uint64_t>(index));
-  if (status.size > kMaxHeader + limit) file.fail("is larger than " + std::to_string(limit) + " bytes");
-  if (status.size / kMaxDeflateRatio > status.comp_size + 64) file.fail("claims an impossible size");
+struct NpyStream::State {
+  State(const std::string& path, const std::string& member, std::uint64_t limit)
+      : archive(path), index(locate(archive, path, member)), file(archive, member, index) {
+    zip_stat_t status;
+    constexpr zip_uint64_t kNeeded = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE;
+    if (zip_stat_index(archive.get(), index, 0, &status) != 0 || (status.valid & kNeeded) != kNeeded)
+      file.fail("is damaged");
+    if (status.size > kMaxHeader + limit) file.fail("is larger than " + std::to_string(limit) + " bytes");
+    if (status.size / kMaxDeflateRatio > status.comp_size + 64) file.fail("claims an impossible size");
 
-  std::array<std::uint8_t, kMagicBytes + 2> start{};
-  file.read(start.data(), start.size());
-  const int version = start[kMagicBytes];
-  if (std::memcmp(start.data(), kMagic, kMagicBytes) != 0) file.fail("is not in npy format");
-  if (version < 1 || version > 3 || start[kMagicBytes + 1] != 0) file.fail("is of an unknown npy version");
-  std::array<std::uint8_t, 4> length{};
-  const std::size_t lengthBytes = version == 1 ? 2 : 4;
-  file.read(length.data(), lengthBytes);
-  const std::uint64_t headerBytes = length[0] | length[1] << 8 | length[2] << 16 | std::uint64_t{length[3]} << 24;
-  if (headerBytes > kMaxHeader) file.fail("has a header of absurd size");
-  std::string header(headerBytes, '\0');
-  file.read(header.data(), header.size());
+    std::array<std::uint8_t, kMagicBytes + 2> start{};
+    file.read(start.data(), start.size());
+    const int version = start[kMagicBytes];
+    if (std::memcmp(start.data(), kMagic, kMagicBytes) != 0) file.fail("is not in npy format");
+    if (version < 1 || version > 3 || start[kMagicBytes + 1] != 0) file.fail("is of an unknown npy version");
+    std::array<std::uint8_t, 4> length{};
+    const std::size_t lengthBytes = version == 1 ? 2 : 4;
+    file.read(length.data(), lengthBytes);
+    const std::uint64_t headerBytes = length[0] | length[1] << 8 | length[2] << 16 | std::uint64_t{length[3]} << 24;
+    if (headerBytes > kMaxHeader) file.fail("has a header of absurd size");
+    std::string header(headerBytes, '\0');
+    file.read(header.data(), header.size());
 
-  NpyArray array;
-  if (const std::string wrong = HeaderParser(header).parse(array); !wrong.empty())
-    file.fail("has a header that " + wrong);
+    if (const std::string wrong = HeaderParser(header).parse(array); !wrong.empty())
+      file.fail("has a header that " + wrong);
+    if (!arrayBytes(array.dims, typeNameOf(array.type).bytes, bytes) || bytes > limit)
+      file.fail("is larger than " + std::to_string(limit) + " bytes");
+    if (status.size != start.size() + lengthBytes + headerBytes + bytes)
+      file.fail("has a size that its header contradicts");
+  }
+
+  static zip_uint64_t locate(const Archive& archive, const std::string& path, const std::string& member) {
+    const zip_int64_t index = zip_name_locate(archive.get(), (member + ".npy").c_str(), 0);
+    if (index < 0) archive.fail("it has no array '" + member + "' (it has: " + joined(npzMembers(path)) + ")");
+    return static_cast<zip_uint64_t>(index);
+  }
+
+  Archive archive;
+  zip_uint64_t index;
+  Member file;
+  NpyArray array;  // its bytes stay empty
   std::uint64_t bytes = 0;
-  if (!arrayBytes(array.dims, typeNameOf(array.type).bytes, bytes) || bytes > limit) {
-    file.fail("is larger than " + std::to_string(limit) + " bytes");
-  }
-  if (status.size != start.size() + lengthBytes + headerBytes + bytes)
-    file.fail("has a size that its header contradicts");
-  array.bytes.resize(bytes);
-  file.read(array.bytes.data(), bytes);
-  file.expectEnd();
+};
+
+NpyStream::NpyStream(const std::string& path, const std::string& member, std::uint64_t limit)
+    : state_(std::make_unique<State>(path, member, limit)) {}
+NpyStream::~NpyStream() = default;
+NpyStream::NpyStream(NpyStream&&) noexcept = default;
+NpyStream& NpyStream::operator=(NpyStream&&) noexcept = default;
+
+NpyType NpyStream::type() const {
+  return state_->array.type;
+}
+const std::vector<std::uint64_t>& NpyStream::dims() const {
+  return state_->array.dims;
+}
+std::uint64_t NpyStream::bytes() const {
+  return state_->bytes;
+}
+void NpyStream::read(void* data, std::uint64_t bytes) {
+  state_->file.read(data, bytes);
+}
+void NpyStream::finish() {
+  state_->file.expectEnd();
+}
+
+NpyArray readNpz(const std::string& path, const std::string& member, std::uint64_t limit) {
+  NpyStream stream(path, member, limit);
+  NpyArray array{stream.type(), stream.dims(), std::vector<std::uint8_t>(stream.bytes())};
+  stream.read(array.bytes.data(), array.bytes.size());
+  stream.finish();
   return array;
 }
 

@@ -7,6 +7,8 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "datasets/image_file.h"
+#include "datasets/original_file.h"
+#include "variants/controls.h"
 #include "variants/modified.h"
 #include "variants/noise.h"
 
@@ -50,6 +52,13 @@ SourcePtr openBase(const std::string& text, const OpenOptions& options) {
     size = parseUnsigned(text.substr(last + 6), path + "'s size", 1, 4096);
   }
   if (!exists(path)) {
+    if (const std::string family = importedFamily(path); !family.empty()) {
+      const bool published = path == family + "-original";
+      throw Error(ErrorKind::Usage,
+                  "'" + path + "' is an imported " + (published ? "original" : "file") +
+                      ", which no program can make from its name",
+                  "give the imported file, as SOURCE or with --original FILE.h5 (`offaxis import` writes it)");
+    }
     throw Error(ErrorKind::Usage, "'" + path + "' is neither a known dataset nor a file",
                 "known datasets: " + knownDatasets() + " (`offaxis list datasets`)");
   }
@@ -92,6 +101,21 @@ const std::vector<VariantKind>& variantKinds() {
        [](SourcePtr parent, KeyValues& settings) {
          const Budget budget = Budget::parse(settings.required("eps", "+noise:eps=0.1,seed=0"));
          return withNoise(std::move(parent), budget, settings.integer("seed", 0, 0, UINT64_MAX));
+       }},
+      {"scrambled", "control: psi's deltas in random places with random signs, noise of the same norms",
+       "psi=FILE, seed=N (0)",
+       [](SourcePtr parent, KeyValues& settings) {
+         const std::string psi = settings.required("psi", "+scrambled:psi=RUN/psi.h5");
+         return withScrambledPsi(std::move(parent), psi, settings.integer("seed", 0, 0, UINT64_MAX));
+       }},
+      {"permuted", "control: each image gets psi's deltas of another one", "psi=FILE, seed=N (0)",
+       [](SourcePtr parent, KeyValues& settings) {
+         const std::string psi = settings.required("psi", "+permuted:psi=RUN/psi.h5");
+         return withPermutedPsi(std::move(parent), psi, settings.integer("seed", 0, 0, UINT64_MAX));
+       }},
+      {"separable", "control: psi reduced to a sum of one pattern per factor, as strong as psi", "psi=FILE",
+       [](SourcePtr parent, KeyValues& settings) {
+         return withSeparablePsi(std::move(parent), settings.required("psi", "+separable:psi=RUN/psi.h5"));
        }},
   };
   return kKinds;

@@ -227,6 +227,14 @@ TEST(Preservation, OtherShapesCountsAndGridsFail) {
   expectFailure(verify(rekeyed, original), "keys", std::nullopt);
 }
 
+// A variant of {0,1} images is stored in all 256 levels, which is no fault of it.
+TEST(Preservation, VariantsOfBinaryImagesPass) {
+  MemorySource original(toy());
+  original.info_.layout.binary = true;
+  MemorySource modified = perturbed(toy());
+  EXPECT_TRUE(verify(modified, original).preserved());
+}
+
 TEST(Preservation, WithoutABudgetOnlyItIsNotChecked) {
   const ToySource original = toy();
   MemorySource modified(original);

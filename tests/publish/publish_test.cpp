@@ -18,6 +18,7 @@
 #include "storage/hash.h"
 #include "support/expect_error.h"
 #include "support/memory_source.h"
+#include "support/random_psi.h"
 #include "support/temp_directory.h"
 #include "variants/expression.h"
 #include "variants/psi_network.h"
@@ -304,43 +305,9 @@ TEST_F(Publish, ReproduceNamesTheFirstDifference) {
             "the original is the same, the variant differs");
 }
 
-// A network of small random weights for the toy set: levels -> dense -> 4x4x2 -> 8x8x2 -> 16x16x3.
-PsiNetwork smallPsi(std::uint64_t seed) {
-  const SourcePtr source = openSource(kDataset);
-  PsiFloatNetwork real;
-  real.features.factorSizes.assign(6, 8);
-  real.features.factorKinds.assign(6, FactorKind::Ordinal);
-  const Philox random(seed, "test.publish.psi");
-  auto fill = [&](std::vector<float>& values, std::size_t count, std::uint64_t stream) {
-    values.resize(count);
-    random.normals(stream, values.data(), count);
-    for (float& value : values) value *= 0.5f;
-  };
-  real.dense.resize(1);
-  real.dense[0].in = static_cast<std::uint32_t>(real.features.count());
-  real.dense[0].out = 32;
-  fill(real.dense[0].weight, std::size_t{32} * real.dense[0].in, 0);
-  fill(real.dense[0].bias, 32, 1);
-  real.deconv.resize(2);
-  for (std::uint32_t layer = 0; layer < 2; ++layer) {
-    real.deconv[layer].in = 2;
-    real.deconv[layer].out = layer == 0 ? 2 : 3;
-    fill(real.deconv[layer].weight, std::size_t{2} * real.deconv[layer].out * 16, 2 + 2 * layer);
-    fill(real.deconv[layer].bias, real.deconv[layer].out, 3 + 2 * layer);
-  }
-  std::vector<std::uint32_t> calibration;
-  for (std::uint64_t row = 0; row < 64; ++row) {
-    for (const std::uint32_t level : source->info().grid.levelsOf(row * 4001)) calibration.push_back(level);
-  }
-  PsiNetwork network = quantise(real, Budget::parse("0.1"), calibration);
-  network.dataset = source->info().dataset;
-  network.fingerprint = fingerprint(*rootOf(source));
-  return network;
-}
-
 TEST_F(Publish, ModifiedFilesTakeTheirPsiAlong) {
   const std::string psi = directory_ / "psi.h5";
-  smallPsi(1).save(psi, Overwrite::Refuse);
+  testing::randomPsi(openSource(kDataset), 1).save(psi, Overwrite::Refuse);
   write(*rowsOf(std::string(kDataset) + "+modified:psi=" + psi), "modified.h5");
   settings_.files.push_back(directory_ / "modified.h5");
   expectError(ErrorKind::Usage, "not among the given ones", [&] { publish("1.0.0"); });
@@ -364,7 +331,7 @@ TEST_F(Publish, ModifiedFilesTakeTheirPsiAlong) {
   const std::string beside = directory_ / ("manifests/toy-set/" + manifest.psi[0].path);
   fs::rename(beside, psi);
   expectError(ErrorKind::BadFile, "is not here", [&] { reproduce(copy, "three"); });
-  smallPsi(2).save(beside, Overwrite::Refuse);
+  testing::randomPsi(openSource(kDataset), 2).save(beside, Overwrite::Refuse);
   expectError(ErrorKind::BadFile, "is not the psi.h5 that the manifest names", [&] { reproduce(copy, "three"); });
   ReproduceSettings byHand;
   byHand.manifest = copy;

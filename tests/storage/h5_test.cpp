@@ -119,6 +119,14 @@ TEST(H5, ReadsBackWhatItWrote) {
   std::vector<std::uint8_t> chunk(kChunkRows * kRowBytes);
   ASSERT_TRUE(Decompressor().decompress(stream.data(), stream.size(), chunk.data(), chunk.size()));
   EXPECT_TRUE(std::equal(chunk.begin(), chunk.end(), expected.begin() + 16 * kRowBytes));
+
+  std::vector<std::uint8_t> same;
+  EXPECT_EQ(reader.deflatedChunkExtents("images"), (std::vector<std::uint64_t>{kChunkRows, 4, 5, 3}));
+  EXPECT_TRUE(reader.deflatedChunkExtents("latents/values").empty());
+  ASSERT_TRUE(reader.readRawChunkAt("images", {16, 0, 0, 0}, same));
+  EXPECT_EQ(same, stream);
+  EXPECT_FALSE(reader.readRawChunkAt("images", {16, 0, 0}, same));
+  EXPECT_FALSE(reader.readRawChunkAt("latents/values", {0, 0}, same));
 }
 
 // libdeflate has levels up to 12, HDF5 can declare 9: the file must stay readable.

@@ -2,6 +2,7 @@
 
 #include <zip.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/philox.h"
@@ -111,6 +112,34 @@ TEST(Npz, MembersAreTheBytesThatNumpyWrites) {
     EXPECT_EQ(toHex(sha256Of(bytes.data(), bytes.size())), golden[i]) << i;
   }
   zip_discard(archive);
+}
+
+TEST(Npz, StreamsInPiecesOfAnySize) {
+  const TemporaryDirectory directory;
+  writeNpz(directory / "a.npz", sample());
+  const NpyArray whole = readNpz(directory / "a.npz", "codes");
+  for (const std::uint64_t piece : {1U, 7U, 48U}) {
+    NpyStream stream(directory / "a.npz", "codes", 1000);
+    EXPECT_EQ(stream.type(), NpyType::F32);
+    EXPECT_EQ(stream.dims(), whole.dims);
+    ASSERT_EQ(stream.bytes(), 48U);
+    std::vector<std::uint8_t> bytes(48);
+    for (std::uint64_t done = 0; done < 48; done += piece)
+      stream.read(bytes.data() + done, std::min<std::uint64_t>(piece, 48 - done));
+    stream.finish();
+    EXPECT_EQ(bytes, whole.bytes);
+  }
+  // Two streams of one archive do not disturb each other; what follows the last byte is damage or nothing.
+  NpyStream codes(directory / "a.npz", "codes", 1000), factors(directory / "a.npz", "factors", 1000);
+  std::vector<std::uint8_t> bytes(48), numbers(40);
+  codes.read(bytes.data(), 20);
+  factors.read(numbers.data(), 40);
+  codes.read(bytes.data() + 20, 28);
+  EXPECT_EQ(bytes, whole.bytes);
+  factors.finish();
+  expectError(ErrorKind::BadFile, "truncated", [&] { codes.read(bytes.data(), 1); });
+  expectError(ErrorKind::BadFile, "larger than 47 bytes", [&] { NpyStream(directory / "a.npz", "codes", 47); });
+  expectError(ErrorKind::BadFile, "it has: codes", [&] { NpyStream(directory / "a.npz", "nothing", 47); });
 }
 
 constexpr char kHeader[] = "{'descr': '<i4', 'fortran_order': False, 'shape': (2,), }\n";

@@ -81,7 +81,7 @@ TEST(Tools, BadCallsSayWhatIsWrong) {
       {"offaxis", 2, "usage: offaxis VERB"},
       {"offaxis rendre", 2, "unknown verb 'rendre'"},
       {"offaxis render", 2, "DATASET is missing"},
-      {"offaxis render squares -o y.h5", 2, "known datasets: dsprites, xysquares"},
+      {"offaxis render squares -o y.h5", 2, "known datasets: dsprites, shapes3d, xysquares"},
       {"offaxis render xysquares --spacing 0 -o y.h5", 2, "1 to 8"},
       {"offaxis render xysquares --spacing 9 -o y.h5", 2, "1 to 8"},
       {"offaxis render xysquares --spacing 3.5 -o y.h5", 2, "1 to 8"},
@@ -153,7 +153,8 @@ TEST(Tools, EveryVerbsConfigRoundTrips) {
   const TempDirectory d;
   for (const std::string line :
        {"inspect xysquares:spacing=1 --png a.png", "emit xysquares:spacing=1+noise:eps=0.1 -o x.h5",
-        "verify x.h5 --eps 25/255", "publish a.h5 b.h5 --name n --version 1.0.0 -o out", "check out/n/1.0.0 --content",
+        "verify x.h5 --eps 25/255", "import a.npz --as dsprites -o x.h5",
+        "publish a.h5 b.h5 --name n --version 1.0.0 -o out", "check out/n/1.0.0 --content",
         "reproduce m.json -o again"}) {
     const std::string verb = line.substr(0, line.find(' '));
     const Outcome dumped = shell("offaxis " + line + " --dump-config | tee " + (d / "c.ini"));
@@ -164,7 +165,7 @@ TEST(Tools, EveryVerbsConfigRoundTrips) {
 }
 
 TEST(Tools, HelpNamesEveryOption) {
-  for (const char* verb : {"list", "render", "inspect", "emit", "verify", "publish", "check", "reproduce"}) {
+  for (const char* verb : {"list", "render", "import", "inspect", "emit", "verify", "publish", "check", "reproduce"}) {
     const Outcome help = shell(std::string("offaxis ") + verb + " --help");
     EXPECT_EQ(help.code, 0) << help.err;
     EXPECT_NE(help.out.find("usage: offaxis " + std::string(verb)), std::string::npos);

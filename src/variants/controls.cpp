@@ -1,0 +1,177 @@
+#include "variants/controls.h"
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "core/detmath.h"
+#include "core/error.h"
+#include "core/philox.h"
+#include "variants/perturbed.h"
+#include "variants/psi_pattern.h"
+
+namespace offaxis {
+namespace {
+
+std::map<std::string, std::string> seeded(const PsiPattern& psi, std::uint64_t seed) {
+  std::map<std::string, std::string> settings = psi.settings();
+  settings["seed"] = std::to_string(seed);
+  return settings;
+}
+
+class ScrambledSource final : public PerturbedSource {
+ public:
+  ScrambledSource(SourcePtr parent, PsiPattern psi, std::uint64_t seed)
+      : PerturbedSource(std::move(parent), "scrambled", seeded(psi, seed)),
+        psi_(std::move(psi)),
+        order_(seed, "scrambled-order"),
+        sign_(seed, "scrambled-sign") {}
+
+ protected:
+  void deltas(std::uint64_t canonical, std::int16_t* delta) const override {
+    static thread_local std::vector<std::uint32_t> words;
+    const std::size_t count = info().shape.bytes();
+    psi_.deltas(canonical, delta);
+    words.resize((count + 31) / 32);
+    sign_.fill(canonical, 0, words.data(), words.size());
+    for (std::size_t i = 0; i < count; ++i) {
+      if (words[i / 32] >> (i % 32) & 1) delta[i] = static_cast<std::int16_t>(-delta[i]);
+    }
+    words.resize(count);
+    order_.fill(canonical, 0, words.data(), count);
+    for (std::size_t i = count - 1; i > 0; --i)
+      std::swap(delta[i], delta[scaleWord(words[i], static_cast<std::uint32_t>(i + 1))]);
+  }
+
+ private:
+  PsiPattern psi_;
+  Philox order_, sign_;
+};
+
+class PermutedSource final : public PerturbedSource {
+ public:
+  PermutedSource(SourcePtr parent, PsiPattern psi, std::uint64_t seed)
+      : PerturbedSource(std::move(parent), "permuted", seeded(psi, seed)), psi_(std::move(psi)) {
+    const std::uint64_t count = psi_.grid().size();
+    if (count > kMaxImages) {
+      throw Error(ErrorKind::Usage, "permuted keeps a table of all images and takes at most 2^28 of them");
+    }
+    donor_.resize(count);
+    std::iota(donor_.begin(), donor_.end(), 0u);
+    const Philox philox(seed, "permuted");
+    for (std::uint64_t i = count - 1; i > 0; --i) std::swap(donor_[i], donor_[philox.below(i + 1, i)]);
+  }
+
+ protected:
+  void deltas(std::uint64_t canonical, std::int16_t* delta) const override { psi_.deltas(donor_[canonical], delta); }
+
+ private:
+  static constexpr std::uint64_t kMaxImages = std::uint64_t{1} << 28;
+  PsiPattern psi_;
+  std::vector<std::uint32_t> donor_;  // by grid index
+};
+
+class SeparableSource final : public PerturbedSource {
+ public:
+  SeparableSource(SourcePtr parent, PsiPattern psi)
+      : PerturbedSource(std::move(parent), "separable", psi.settings()), psi_(std::move(psi)) {
+    const FactorGrid& grid = psi_.grid();
+    const std::size_t pixels = psi_.smallCount();
+    const Philox philox(0, "separable");
+    // The images that stand for all: levels of the other factors are those of the same draws for every level.
+    std::vector<std::vector<std::uint32_t>> drawn;
+    for (std::uint64_t i = 0; i < kDraws; ++i) drawn.push_back(grid.levelsOf(philox.below(grid.size(), i)));
+    std::vector<std::int16_t> pattern(pixels);
+    std::vector<std::int64_t> total(pixels);
+    for (std::size_t k = 0; k < grid.factorCount(); ++k) {
+      const std::size_t size = grid.factors()[k].size();
+      first_.push_back(effects_.size() / pixels);
+      effects_.resize(effects_.size() + size * pixels);
+      std::int32_t* const effects = effects_.data() + first_.back() * pixels;
+      for (std::size_t level = 0; level < size; ++level) {
+        for (std::vector<std::uint32_t> levels : drawn) {
+          levels[k] = static_cast<std::uint32_t>(level);
+          psi_.smallDeltas(grid.indexOf(levels), pattern.data());
+          for (std::size_t p = 0; p < pixels; ++p) effects[level * pixels + p] += pattern[p];
+        }
+      }
+      // Effects are differences from the factor's own mean, in 1/kDraws of a level.
+      for (std::size_t p = 0; p < pixels; ++p) {
+        std::int64_t sum = 0;
+        for (std::size_t level = 0; level < size; ++level) sum += effects[level * pixels + p];
+        const std::int64_t mean = roundedQuotient(sum, static_cast<std::int64_t>(size));
+        for (std::size_t level = 0; level < size; ++level)
+          effects[level * pixels + p] -= static_cast<std::int32_t>(mean);
+        total[p] += mean;
+      }
+    }
+    mean_.resize(pixels);
+    for (std::size_t p = 0; p < pixels; ++p)
+      mean_[p] = static_cast<std::int32_t>(roundedQuotient(total[p], static_cast<std::int64_t>(grid.factorCount())));
+    // Sums of integers: exact, so the scale is the same everywhere.
+    std::int64_t own = 0, separable = 0;
+    std::vector<std::int32_t> sums(pixels);
+    for (const std::vector<std::uint32_t>& levels : drawn) {
+      psi_.smallDeltas(grid.indexOf(levels), pattern.data());
+      addUp(levels, sums);
+      for (std::size_t p = 0; p < pixels; ++p) {
+        own += std::int64_t{pattern[p]} * pattern[p];
+        separable += std::int64_t{sums[p]} * sums[p] / (kDraws * kDraws);
+      }
+    }
+    scale_ = separable > 0 ? sqrtDet(static_cast<double>(own) / static_cast<double>(separable)) / kDraws : 0;
+  }
+
+ protected:
+  void deltas(std::uint64_t canonical, std::int16_t* delta) const override {
+    static thread_local std::vector<std::int32_t> sums;
+    static thread_local std::vector<std::int16_t> small;
+    sums.resize(psi_.smallCount());
+    small.resize(psi_.smallCount());
+    addUp(psi_.grid().levelsOf(canonical), sums);
+    const long long limit = psi_.levels();
+    for (std::size_t p = 0; p < small.size(); ++p)
+      small[p] = static_cast<std::int16_t>(std::clamp(roundHalfEven(sums[p] * scale_), -limit, limit));
+    psi_.enlarge(small.data(), delta);
+  }
+
+ private:
+  static constexpr std::int64_t kDraws = 256;
+
+  static std::int64_t roundedQuotient(std::int64_t a, std::int64_t b) {  // halves away from zero; b > 0
+    return a >= 0 ? (a + b / 2) / b : -((-a + b / 2) / b);
+  }
+
+  void addUp(const std::vector<std::uint32_t>& levels, std::vector<std::int32_t>& sums) const {
+    sums = mean_;
+    for (std::size_t k = 0; k < levels.size(); ++k) {
+      const std::int32_t* effect = effects_.data() + (first_[k] + levels[k]) * sums.size();
+      for (std::size_t p = 0; p < sums.size(); ++p) sums[p] += effect[p];
+    }
+  }
+
+  PsiPattern psi_;
+  std::vector<std::size_t> first_;     // of each factor's levels among the effects
+  std::vector<std::int32_t> effects_;  // [levels of all factors, side, side, C], in 1/kDraws
+  std::vector<std::int32_t> mean_;     // [side, side, C], in 1/kDraws
+  double scale_ = 0;
+};
+
+}  // namespace
+
+SourcePtr withScrambledPsi(SourcePtr parent, const std::string& psiPath, std::uint64_t seed) {
+  PsiPattern psi(psiPath, *parent);
+  return std::make_shared<ScrambledSource>(std::move(parent), std::move(psi), seed);
+}
+
+SourcePtr withPermutedPsi(SourcePtr parent, const std::string& psiPath, std::uint64_t seed) {
+  PsiPattern psi(psiPath, *parent);
+  return std::make_shared<PermutedSource>(std::move(parent), std::move(psi), seed);
+}
+
+SourcePtr withSeparablePsi(SourcePtr parent, const std::string& psiPath) {
+  PsiPattern psi(psiPath, *parent);
+  return std::make_shared<SeparableSource>(std::move(parent), std::move(psi));
+}
+
+}  // namespace offaxis

@@ -1,0 +1,77 @@
+#include "variants/psi_pattern.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "core/error.h"
+#include "datasets/content.h"
+#include "storage/hash.h"
+
+namespace offaxis {
+namespace {
+
+void requireFit(const PsiNetwork& network, const Source& parent, const std::string& path) {
+  const SourcePtr above = parent.parent();
+  const SourceInfo& info = parent.info();
+  auto refuse = [&](const std::string& why) {
+    throw Error(ErrorKind::BadFile, path + " was made for another dataset than " + info.dataset + ": " + why,
+                "train one for it with `offaxis manipulate " + info.dataset + "`");
+  };
+  if (network.dataset != info.dataset) refuse("it names " + network.dataset);
+  if (network.features.factorSizes.size() != info.grid.factorCount()) refuse("another number of factors");
+  for (std::size_t k = 0; k < info.grid.factorCount(); ++k) {
+    if (network.features.factorSizes[k] != info.grid.factors()[k].size()) {
+      refuse("factor " + info.grid.factors()[k].name + " has another number of levels");
+    }
+  }
+  const std::uint32_t side = network.side();
+  if (network.channels() != info.shape.channels || info.shape.height != info.shape.width || side > info.shape.height ||
+      info.shape.height % side != 0) {
+    refuse("it gives " + toString(ImageShape{side, side, network.channels()}) + " pixels, images are " +
+           toString(info.shape));
+  }
+  const std::string found = fingerprint(above ? *rootOf(above) : parent);
+  if (network.fingerprint != found) {
+    refuse("the images differ (fingerprint " + network.fingerprint.substr(0, 12) + ", here " + found.substr(0, 12) +
+           ")");
+  }
+}
+
+}  // namespace
+
+PsiPattern::PsiPattern(const std::string& psiPath, const Source& parent)
+    : network_(PsiNetwork::load(psiPath)), grid_(parent.info().grid) {
+  requireFit(network_, parent, psiPath);
+  repeat_ = parent.info().shape.height / network_.side();
+  settings_ = {{"eps", network_.budget.text()}, {"psi_sha256", toHex(sha256OfFile(psiPath))}};
+}
+
+void PsiPattern::deltas(std::uint64_t gridIndex, std::int16_t* delta) const {
+  if (repeat_ == 1) {
+    smallDeltas(gridIndex, delta);
+    return;
+  }
+  static thread_local std::vector<std::int16_t> small;
+  small.resize(smallCount());
+  smallDeltas(gridIndex, small.data());
+  enlarge(small.data(), delta);
+}
+
+void PsiPattern::smallDeltas(std::uint64_t gridIndex, std::int16_t* delta) const {
+  static thread_local std::vector<std::uint32_t> levels;
+  levels.resize(grid_.factorCount());
+  grid_.levelsOf(gridIndex, levels.data());
+  network_.deltas(levels.data(), delta);
+}
+
+void PsiPattern::enlarge(const std::int16_t* small, std::int16_t* delta) const {
+  const std::size_t side = network_.side(), channels = network_.channels(), width = side * repeat_;
+  for (std::size_t y = 0; y < width; ++y) {
+    for (std::size_t x = 0; x < width; ++x) {
+      const std::int16_t* from = small + ((y / repeat_) * side + x / repeat_) * channels;
+      delta = std::copy_n(from, channels, delta);
+    }
+  }
+}
+
+}  // namespace offaxis

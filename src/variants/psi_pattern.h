@@ -1,0 +1,39 @@
+// psi.h5 bound to a dataset: what the modified variant and the controls made from psi's own patterns share.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "datasets/source.h"
+#include "variants/psi_network.h"
+
+namespace offaxis {
+
+class PsiPattern {
+ public:
+  // Throws Error(BadFile) where psi.h5 is damaged or was made for another dataset or image shape than `parent`'s.
+  PsiPattern(const std::string& psiPath, const Source& parent);
+
+  // Levels to add to the image at `gridIndex`, int16 [H,W,C] of the dataset's images: a network that was trained at a
+  // lower resolution is applied by repeating its pixels.
+  void deltas(std::uint64_t gridIndex, std::int16_t* delta) const;
+
+  // The same as the network gives them, int16 [side,side,C], and how to bring such a pattern to the images' size.
+  void smallDeltas(std::uint64_t gridIndex, std::int16_t* delta) const;
+  std::size_t smallCount() const { return std::size_t{network_.side()} * network_.side() * network_.channels(); }
+  void enlarge(const std::int16_t* small, std::int16_t* delta) const;
+
+  const FactorGrid& grid() const { return grid_; }
+  int levels() const { return network_.budget.levels(); }
+  // For SourceInfo: eps, psi_sha256.
+  const std::map<std::string, std::string>& settings() const { return settings_; }
+
+ private:
+  PsiNetwork network_;
+  FactorGrid grid_;
+  std::uint32_t repeat_;
+  std::map<std::string, std::string> settings_;
+};
+
+}  // namespace offaxis
