@@ -2,9 +2,11 @@
 #include "experiment/evaluate.h"
 
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <sstream>
 
+#include "core/error.h"
 #include "tools/cli.h"
 #include "tools/terminal.h"
 
@@ -15,24 +17,30 @@ using namespace offaxis;
 const cli::Verb kVerb{
     "evaluate",
     "train models on variants of one dataset and compare their scores",
-    "The first source is what the others are compared with, in pairs: all runs of one seed share initialisation,\n"
-    "batches and noise. Runs go side by side, one per thread; interrupted or killed, the same command goes on.\n"
+    "Variants are compared in pairs: all runs of one seed share initialisation, batches and noise. NAME@A:B=SOURCE\n"
+    "gives a source its own seeds; sources of one name are one variant made with several perturbations, and intervals\n"
+    "allow for that. Runs go side by side, one per thread; interrupted or killed, the same command goes on, and\n"
+    "several processes may fill one directory.\n"
     "DIR/ gets results.json (rows and summary) and runs/. Latents and beta default to the dataset's: see "
     "DIR/results.json.",
-    {{"ARM", true, true, "NAME=SOURCE: a source under the name that the table shows it by; the first '=' separates"}},
+    {{"ARM", false, true,
+      "NAME=SOURCE or NAME@A:B=SOURCE, B not included: a source under the name that the table shows it by"}},
     {{"output,o", "DIR/", "", "directory of the evaluation, made where it is missing"},
      {"models", "LIST", "beta-vae", "comma-separated, of `offaxis list models`"},
      {"profile", "NAME", "quick", "quick (32x32, minutes a run), pilot (hours on two cores) or paper (300k steps)"},
-     {"seeds", "N", "", "runs per source and model, with seeds 0 to N - 1; quick 3, pilot 5, paper 10"},
+     {"seeds", "N|A:B", "", "runs per source and model: seeds 0 to N - 1 or A to B - 1; quick 3, pilot 5, paper 10"},
+     {"against", "NAME", "", "compare with this variant instead of the first"},
      {"latents", "L", "", "instead of the dataset's default"},
      {"beta", "B", "", "instead of the dataset's default"},
      {"loss", "NAME", "", "bernoulli or squared-error, instead of the dataset's default"},
      {"steps", "N", "", "instead of the profile's"},
      {"learning-rate", "R", "", "instead of the profile's"},
+     {"show", "", "", "print the table of DIR/results.json and train nothing; takes no ARM"},
      {"device", "NAME", "auto", "auto, cpu, cuda or cuda:N"},
      {"force", "", "", "train anew what DIR/ holds"}},
     {"original=xysquares:spacing=1 modified=xysquares:spacing=1+modified:psi=run/psi.h5 "
-     "noise=xysquares:spacing=1+noise:eps=0.1 --seeds 3 -o evaluation/"}};
+     "noise=xysquares:spacing=1+noise:eps=0.1 --seeds 3 -o evaluation/",
+     "--show -o evaluation/"}};
 
 struct Settings {
   EvaluateSettings evaluate;
@@ -43,13 +51,17 @@ Settings parse(const cli::Arguments& arguments) {
   Settings settings;
   EvaluateSettings& evaluate = settings.evaluate;
   settings.output = arguments.required("output");
+  if (arguments.positionals("ARM").empty()) {
+    throw Error(ErrorKind::Usage, "no sources to evaluate", "give NAME=SOURCE at least once, or --show");
+  }
   for (const std::string& text : arguments.positionals("ARM")) evaluate.arms.push_back(parseArm(text));
   evaluate.models.clear();
   std::istringstream list(arguments.required("models"));
   for (std::string name; std::getline(list, name, ',');) evaluate.models.push_back(name);
   evaluate.profile = evaluationProfile(arguments.required("profile"));
   TrainSettings& train = evaluate.profile.train;
-  if (arguments.given("seeds")) evaluate.profile.seeds = arguments.integer("seeds", 1, 1000);
+  if (arguments.given("seeds")) evaluate.seeds = parseSeeds(arguments.text("seeds"), "--seeds");
+  evaluate.against = arguments.text("against");
   if (arguments.given("latents")) evaluate.latents = static_cast<int>(arguments.integer("latents", 1, 1000));
   if (arguments.given("beta")) evaluate.beta = arguments.real("beta", 0, 1e9);
   if (arguments.given("loss")) evaluate.loss = arguments.text("loss");
@@ -66,53 +78,87 @@ std::string format(const char* pattern, double a, double b = 0, double c = 0) {
   return text;
 }
 
-void printTable(const EvaluateSettings& settings, const EvaluationResult& result) {
-  const TrainSettings& train = settings.profile.train;
-  std::cout << "MIG, mean +- sd over " << settings.profile.seeds << " seeds; profile " << settings.profile.name << ": "
-            << train.steps << " steps of " << train.batch << ", " << train.net << ", " << result.latents
-            << " latents, beta " << formatReal(result.beta) << ", " << result.loss << "\n\n";
-  std::size_t width = 0;
-  for (const EvaluationSummary& row : result.summary) width = std::max(width, row.variant.size());
-  const auto name = [&](const EvaluationSummary& row) {
-    return row.variant + std::string(width - row.variant.size() + 2, ' ') + row.model;
+// The table of a results.json, whoever made it and wherever.
+void printTable(const cli::Json& results, const std::string& path) {
+  const cli::Json& configuration = results.at("configuration");
+  std::cout << "MIG, mean +- sd; profile " << configuration.at("profile").get<std::string>() << ": "
+            << configuration.at("steps") << " steps of " << configuration.at("batch") << ", "
+            << configuration.at("net").get<std::string>() << ", " << configuration.at("latents") << " latents, beta "
+            << formatReal(configuration.at("beta")) << ", " << configuration.at("loss").get<std::string>() << "\n\n";
+  const cli::Json& summary = results.at("summary");
+  const auto textOf = [](const cli::Json& row, const char* key) { return row.at(key).get<std::string>(); };
+  std::size_t width = 0, names = 0;
+  for (const cli::Json& row : summary) width = std::max(width, textOf(row, "variant").size());
+  const auto name = [&](const cli::Json& row) {
+    const std::string variant = textOf(row, "variant");
+    return variant + std::string(width - variant.size() + 2, ' ') + textOf(row, "model");
   };
-  std::size_t names = 0;
-  for (const EvaluationSummary& row : result.summary) names = std::max(names, name(row).size());
-  const auto line = [&](const std::string& left, const std::string& mig, const std::string& difference,
-                        const std::string& rotated, const std::string& active) {
-    std::printf("%-*s  %-15s  %-24s  %-15s  %s\n", static_cast<int>(names), left.c_str(), mig.c_str(),
-                difference.c_str(), rotated.c_str(), active.c_str());
+  for (const cli::Json& row : summary) names = std::max(names, name(row).size());
+  const auto line = [&](const std::string& left, const std::string& runs, const std::string& mig,
+                        const std::string& difference, const std::string& p, const std::string& rotated,
+                        const std::string& active) {
+    std::printf("%-*s  %4s  %-15s  %-24s  %-13s  %-15s  %s\n", static_cast<int>(names), left.c_str(), runs.c_str(),
+                mig.c_str(), difference.c_str(), p.c_str(), rotated.c_str(), active.c_str());
   };
-  line("", "MIG", "change [95 % interval]", "rotated MIG", "active units");
-  for (const EvaluationSummary& row : result.summary) {
-    const PairedDifference& d = row.mig.difference;
-    const bool baseline = row.variant == settings.arms.front().name;
-    line(name(row), format("%.3f +- %.3f", row.mig.mean, row.mig.sd),
-         baseline ? "" : format("%+.3f [%+.3f, %+.3f]", d.mean, d.interval.low, d.interval.high),
-         format("%.3f +- %.3f", row.rotated.mean, row.rotated.sd), format("%.1f", row.activeUnits));
+  const auto meanAndSd = [](const cli::Json& score) {
+    return format("%.3f +- %.3f", score.at("mean"), score.at("sd"));
+  };
+  std::string against;
+  line("", "runs", "MIG", "change [95 % interval]", "p (Holm)", "rotated MIG", "active units");
+  for (const cli::Json& row : summary) {
+    const cli::Json& mig = row.at("mig");
+    std::string change, p;
+    if (mig.contains("difference") && mig["difference"].at("pairs") != 0) {
+      const cli::Json& d = mig["difference"];
+      against = textOf(d, "from");
+      change = format("%+.3f [%+.3f, %+.3f]", d.at("mean"), d.at("interval_95").at(0), d.at("interval_95").at(1));
+      if (d.contains("p")) p = format("%.3f (%.3f)", d.at("p"), d.at("p_holm"));  // older files have none
+    }
+    line(name(row), std::to_string(row.at("runs").get<std::uint64_t>()), meanAndSd(mig), change, p,
+         meanAndSd(row.at("rotated_mig")), format("%.1f", row.at("active_units")));
   }
   std::cout << "\nper seed:\n";
-  for (const EvaluationSummary& row : result.summary) {
+  for (const cli::Json& row : summary) {
     std::printf("%-*s ", static_cast<int>(names), name(row).c_str());
-    for (const double value : row.mig.points) std::printf(" %.3f", value);
+    for (const cli::Json& point : row.at("mig").at("points")) std::printf(" %.3f", point.at("value").get<double>());
     std::printf("\n");
   }
-  std::printf("\nperfect codes score %.3f, randomly rotated factors %.3f +- %.3f; R: %s\n", result.calibration.ceiling,
-              result.calibration.floor, result.calibration.floorSd, result.rotation.c_str());
-  std::printf("%s\n", result.path.c_str());
+  const cli::Json& calibration = results.at("calibration");
+  std::printf("\nperfect codes score %.3f, randomly rotated factors %.3f +- %.3f; R: %s\n",
+              calibration.at("ceiling").get<double>(), calibration.at("floor").get<double>(),
+              calibration.at("floor_sd").get<double>(), textOf(configuration, "rotation").c_str());
+  if (!against.empty())
+    std::printf("changes are from %s, over pairs of one seed; p: exact sign-flip test\n", against.c_str());
+  if (textOf(results, "status") != "complete") std::printf("some runs are still missing\n");
+  std::printf("%s\n", path.c_str());
+}
+
+// `text` is a results.json's; anything else is refused.
+void showResults(const std::string& text, const std::string& path, bool json) {
+  try {
+    const cli::Json results = cli::Json::parse(text);
+    if (json) {
+      std::cout << text;
+    } else {
+      printTable(results, path);
+    }
+  } catch (const nlohmann::json::exception& e) {
+    throw Error(ErrorKind::BadFile, path + " is not a results.json that this program can read: " + e.what());
+  }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   return cli::run(argc, argv, kVerb, [](const cli::Arguments& arguments) {
-    const Settings settings = parse(arguments);
-    const EvaluationResult result = evaluate(settings.evaluate, settings.output, arguments.context);
-    if (arguments.json) {
-      std::cout << readTextFile(result.path);
-    } else {
-      printTable(settings.evaluate, result);
+    std::string path = (std::filesystem::path(arguments.required("output")) / "results.json").string();
+    if (!arguments.flag("show")) {
+      const Settings settings = parse(arguments);
+      path = evaluate(settings.evaluate, settings.output, arguments.context).path;
+    } else if (!arguments.positionals("ARM").empty()) {
+      throw Error(ErrorKind::Usage, "--show takes no sources", "leave them out: the table comes from " + path);
     }
+    showResults(readTextFile(path), path, arguments.json);
     return 0;
   });
 }

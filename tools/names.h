@@ -11,9 +11,10 @@ struct NamedPart {
   const char* summary;
 };
 
-constexpr std::array<NamedPart, 2> kModels{{
+constexpr std::array<NamedPart, 3> kModels{{
     {"ae", "autoencoder, deterministic code"},
     {"beta-vae", "rec + beta KL (Higgins et al., ICLR 2017)"},
+    {"beta-tcvae", "rec + KL + (beta - 1) total correlation (Chen et al., NeurIPS 2018)"},
 }};
 
 constexpr std::array<NamedPart, 1> kMetrics{{

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -12,9 +13,11 @@
 
 #include "core/error.h"
 #include "core/philox.h"
+#include "core/text.h"
 #include "learn/cached_source.h"
 #include "learn/encode.h"
 #include "learn/perturbation.h"
+#include "storage/file_lock.h"
 #include "storage/staged.h"
 #include "variants/expression.h"
 #include "variants/psi_network.h"
@@ -58,9 +61,9 @@ class GridProgress final : public Progress {
   bool training_ = false;
 };
 
-// The psi file that an expression names, or "".
+// The psi file that a variant of an expression names, or "".
 std::string psiOf(const std::string& expression) {
-  const std::size_t variant = expression.find("+modified:");
+  const std::size_t variant = expression.rfind('+', expression.find("psi="));
   const std::size_t at = variant == std::string::npos ? variant : expression.find("psi=", variant);
   if (at == std::string::npos) return {};
   return expression.substr(at + 4, expression.find(',', at) - at - 4);
@@ -72,8 +75,9 @@ Json summaryJson(const Summary& summary, const std::vector<std::uint64_t>& seeds
   Json json{{"mean", summary.mean}, {"sd", summary.sd}, {"points", std::move(points)}};
   if (!baseline.empty()) {
     const PairedDifference& d = summary.difference;
-    json["difference"] = {
-        {"from", baseline}, {"pairs", d.pairs}, {"mean", d.mean}, {"interval_95", {d.interval.low, d.interval.high}}};
+    json["difference"] = {{"from", baseline}, {"pairs", d.pairs},
+                          {"mean", d.mean},   {"interval_95", {d.interval.low, d.interval.high}},
+                          {"p", d.p},         {"p_holm", summary.pHolm}};
   }
   return json;
 }
@@ -102,10 +106,17 @@ class Evaluation {
     result_.beta = settings_.beta >= 0 ? settings_.beta : defaults.beta;
     result_.loss = settings_.loss.empty() ? defaults.loss : settings_.loss;
     findRotation();
-    for (std::uint64_t seed = 0; seed < settings_.profile.seeds; ++seed) {
+    for (const OpenArm& arm : arms_) {
+      if (std::find(variants_.begin(), variants_.end(), arm.arm.name) == variants_.end())
+        variants_.push_back(arm.arm.name);
+      for (std::uint64_t seed = seedsOf(arm.arm).first; seed < seedsOf(arm.arm).end; ++seed) seeds_.insert(seed);
+    }
+    for (const std::uint64_t seed : seeds_) {
       for (const std::string& model : settings_.models) {
         // Seed by seed, so that a partial result holds whole comparisons.
-        for (std::size_t arm = 0; arm < arms_.size(); ++arm) cells_.push_back({arm, model, seed});
+        for (std::size_t arm = 0; arm < arms_.size(); ++arm) {
+          if (seedsOf(arms_[arm].arm).holds(seed)) cells_.push_back({arm, model, seed});
+        }
       }
     }
     rows_.resize(cells_.size());
@@ -129,11 +140,21 @@ class Evaluation {
       context_.note(std::to_string(done) + " of " + std::to_string(cells_.size()) + " runs were done already");
     writeResults();  // fails early where the directory is not writable
     train(open);
+    // What other processes made meanwhile.
+    for (std::size_t i = 0; i < cells_.size(); ++i) {
+      if (!rows_[i]) rows_[i] = readRow(cells_[i]);
+    }
     writeResults();
     return finish();
   }
 
  private:
+  SeedRange seedsOf(const EvaluationArm& arm) const {
+    if (!arm.seeds.empty()) return arm.seeds;
+    return settings_.seeds.empty() ? SeedRange{0, settings_.profile.seeds} : settings_.seeds;
+  }
+  const std::string& against() const { return settings_.against.empty() ? variants_.front() : settings_.against; }
+
   const SourceInfo& first() const { return arms_[0].source->info(); }
 
   void check() const {
@@ -141,11 +162,22 @@ class Evaluation {
       throw Error(ErrorKind::Usage, "no sources to evaluate", "give at least one NAME=SOURCE");
     if (settings_.models.empty())
       throw Error(ErrorKind::Usage, "no models to evaluate", "known: " + joined(modelNames()));
-    if (settings_.profile.seeds == 0) throw Error(ErrorKind::Usage, "an evaluation has at least one seed");
-    std::set<std::string> names;
-    for (const EvaluationArm& arm : settings_.arms) {
-      if (!names.insert(arm.name).second) throw Error(ErrorKind::Usage, "the name " + arm.name + " is given twice");
+    bool knownAgainst = settings_.against.empty();
+    for (std::size_t a = 0; a < settings_.arms.size(); ++a) {
+      const EvaluationArm& arm = settings_.arms[a];
+      const SeedRange seeds = seedsOf(arm);
+      if (seeds.end <= seeds.first) throw Error(ErrorKind::Usage, "an evaluation has at least one seed");
+      knownAgainst = knownAgainst || arm.name == settings_.against;
+      for (std::size_t b = 0; b < a; ++b) {
+        const SeedRange others = seedsOf(settings_.arms[b]);
+        if (arm.name == settings_.arms[b].name && seeds.first < others.end && others.first < seeds.end) {
+          throw Error(ErrorKind::Usage, "the name " + arm.name + " is given twice for one seed",
+                      "give each its own seeds, such as " + arm.name + "@0:4=... " + arm.name + "@4:8=...");
+        }
+      }
     }
+    if (!knownAgainst)
+      throw Error(ErrorKind::Usage, "no source is called '" + settings_.against + "', to compare with");
     const std::vector<std::string> known = modelNames();
     std::set<std::string> models;
     for (const std::string& model : settings_.models) {
@@ -333,7 +365,11 @@ class Evaluation {
       GridProgress progress(context_);
       for (std::size_t at = next++; at < open.size(); at = next++) {
         try {
-          EvaluationRow row = evaluateCell(cells_[open[at]], {1, context_.cancel, &progress});
+          const Cell& cell = cells_[open[at]];
+          const FileLock claim(pathOf(cell) + ".lock");
+          if (!claim.held()) continue;  // another process is at it
+          std::optional<EvaluationRow> row = settings_.overwrite ? std::nullopt : readRow(cell);
+          if (!row) row = evaluateCell(cell, {1, context_.cancel, &progress});
           const std::lock_guard<std::mutex> lock(mutex);
           rows_[open[at]] = std::move(row);
           writeResults();
@@ -359,37 +395,61 @@ class Evaluation {
   void fillSummary() {
     result_.summary.clear();
     for (const std::string& model : settings_.models) {
-      for (std::size_t arm = 0; arm < arms_.size(); ++arm) {
-        EvaluationSummary summary;
-        summary.variant = arms_[arm].arm.name;
-        summary.model = model;
-        std::vector<double> migs, rotated, pairedMigs, pairedRotated, baselineMigs, baselineRotated, active, rec, kl,
-            seconds;
+      std::map<std::uint64_t, const EvaluationRow*> baseline;  // by seed
+      const auto each = [&](const std::string& variant, const auto& body) {
         for (std::size_t i = 0; i < cells_.size(); ++i) {
-          if (cells_[i].arm != arm || cells_[i].model != model || !rows_[i] || !rows_[i]->error.empty()) continue;
-          const EvaluationRow& row = *rows_[i];
+          if (cells_[i].model == model && arms_[cells_[i].arm].arm.name == variant && rows_[i] &&
+              rows_[i]->error.empty())
+            body(cells_[i], *rows_[i]);
+        }
+      };
+      each(against(), [&](const Cell& cell, const EvaluationRow& row) { baseline[cell.seed] = &row; });
+      std::vector<double> pMig, pRotated;
+      const std::size_t before = result_.summary.size();
+      for (const std::string& variant : variants_) {
+        EvaluationSummary summary;
+        summary.variant = variant;
+        summary.model = model;
+        std::vector<double> pairedMigs, pairedRotated, baselineMigs, baselineRotated, active, rec, kl, seconds;
+        std::vector<std::uint64_t> cluster;
+        each(variant, [&](const Cell& cell, const EvaluationRow& row) {
           summary.seeds.push_back(row.seed);
-          migs.push_back(row.mig.value);
-          rotated.push_back(row.rotated.value);
+          summary.mig.points.push_back(row.mig.value);
+          summary.rotated.points.push_back(row.rotated.value);
           active.push_back(static_cast<double>(row.activeUnits));
           rec.push_back(row.reconstruction);
           kl.push_back(row.kl);
           seconds.push_back(row.seconds);
-          const std::optional<EvaluationRow>& partner = rows_[i - arm];  // the first arm's cell of this model and seed
-          if (!partner || !partner->error.empty()) continue;
-          baselineMigs.push_back(partner->mig.value);
-          baselineRotated.push_back(partner->rotated.value);
+          const auto partner = baseline.find(row.seed);
+          if (partner == baseline.end()) return;
+          baselineMigs.push_back(partner->second->mig.value);
+          baselineRotated.push_back(partner->second->rotated.value);
           pairedMigs.push_back(row.mig.value);
           pairedRotated.push_back(row.rotated.value);
+          cluster.push_back(cell.arm);
+        });
+        const auto describe = [&](Summary& s, const std::vector<double>& from, const std::vector<double>& to) {
+          s.mean = mean(s.points);
+          s.sd = standardDeviation(s.points);
+          s.difference = pairedDifference(from, to, cluster);
+        };
+        describe(summary.mig, baselineMigs, pairedMigs);
+        describe(summary.rotated, baselineRotated, pairedRotated);
+        if (variant != against()) {
+          pMig.push_back(summary.mig.difference.p);
+          pRotated.push_back(summary.rotated.difference.p);
         }
-        summary.mig = {migs, mean(migs), standardDeviation(migs), pairedDifference(baselineMigs, pairedMigs)};
-        summary.rotated = {rotated, mean(rotated), standardDeviation(rotated),
-                           pairedDifference(baselineRotated, pairedRotated)};
         summary.activeUnits = mean(active);
         summary.reconstruction = mean(rec);
         summary.kl = mean(kl);
         summary.seconds = mean(seconds);
         result_.summary.push_back(std::move(summary));
+      }
+      const std::vector<double> correctedMig = holm(pMig), correctedRotated = holm(pRotated);
+      for (std::size_t i = before, k = 0; i < result_.summary.size(); ++i) {
+        if (result_.summary[i].variant == against()) continue;
+        result_.summary[i].mig.pHolm = correctedMig[k];
+        result_.summary[i].rotated.pHolm = correctedRotated[k++];
       }
     }
   }
@@ -415,9 +475,9 @@ class Evaluation {
         std::all_of(rows_.begin(), rows_.end(), [](const auto& row) { return row && row->error.empty(); });
     Json sources = Json::object();
     for (const OpenArm& arm : arms_) {
-      sources[arm.arm.name] = {{"expression", arm.arm.expression},
-                               {"resolved", arm.source->info().expression()},
-                               {"identity", arm.identity}};
+      sources[arm.arm.label()] = {{"expression", arm.arm.expression},
+                                  {"resolved", arm.source->info().expression()},
+                                  {"identity", arm.identity}};
     }
     Json rows = Json::array();
     for (const auto& row : rows_) {
@@ -425,7 +485,7 @@ class Evaluation {
     }
     Json summaries = Json::array();
     for (const EvaluationSummary& summary : result_.summary) {
-      const std::string baseline = summary.variant == arms_[0].arm.name ? "" : arms_[0].arm.name;
+      const std::string baseline = summary.variant == against() ? "" : against();
       summaries.push_back({{"variant", summary.variant},
                            {"model", summary.model},
                            {"runs", summary.seeds.size()},
@@ -439,7 +499,7 @@ class Evaluation {
     const Json results{{"schema_version", kSchemaVersion},
                        {"status", result_.complete ? "complete" : "partial"},
                        {"configuration", configuration()},
-                       {"seeds", settings_.profile.seeds},
+                       {"seeds", seeds_},
                        {"models", settings_.models},
                        {"sources", sources},
                        {"calibration",
@@ -455,7 +515,12 @@ class Evaluation {
   EvaluationResult finish() {
     std::size_t failed = 0;
     std::string example;
+    std::size_t elsewhere = 0;
     for (const auto& row : rows_) {
+      if (!row) {
+        ++elsewhere;
+        continue;
+      }
       if (row->error.empty()) {
         result_.rows.push_back(*row);
         continue;
@@ -463,6 +528,8 @@ class Evaluation {
       ++failed;
       example = row->variant + ", " + row->model + ", seed " + std::to_string(row->seed) + ": " + row->error;
     }
+    if (elsewhere > 0)
+      context_.note(std::to_string(elsewhere) + " runs are being made by other processes; the last to end has all");
     if (failed > 0) {
       throw Error(ErrorKind::Failed,
                   std::to_string(failed) + " of " + std::to_string(rows_.size()) + " runs failed, such as " + example,
@@ -475,6 +542,8 @@ class Evaluation {
   std::string directory_;
   const Context& context_;
   std::vector<OpenArm> arms_;
+  std::vector<std::string> variants_;  // the arms' names, in their order
+  std::set<std::uint64_t> seeds_;
   std::vector<std::uint32_t> sizes_;
   std::vector<double> rotation_;
   std::vector<Cell> cells_;
@@ -485,16 +554,37 @@ class Evaluation {
 
 }  // namespace
 
+std::string EvaluationArm::label() const {
+  return seeds.empty() ? name : name + "@" + std::to_string(seeds.first) + ":" + std::to_string(seeds.end);
+}
+
+SeedRange parseSeeds(const std::string& text, const std::string& what) {
+  constexpr std::uint64_t kLargest = std::uint64_t{1} << 32, kMost = 1000;
+  const std::size_t colon = text.find(':');
+  if (colon == std::string::npos) return {0, parseUnsigned(text, what, 1, kMost)};
+  const std::uint64_t first = parseUnsigned(text.substr(0, colon), what, 0, kLargest);
+  return {first, parseUnsigned(text.substr(colon + 1), "the end of " + what, first + 1, first + kMost)};
+}
+
 EvaluationArm parseArm(const std::string& text) {
   const std::size_t equals = text.find('=');
-  const std::string name = text.substr(0, equals);
+  const std::string label = text.substr(0, equals);
+  const std::size_t at = label.find('@');
+  const std::string name = label.substr(0, at);
   const bool plain = !name.empty() && name[0] != '.' && std::all_of(name.begin(), name.end(), [](unsigned char c) {
     return std::isalnum(c) || c == '-' || c == '_' || c == '.';
   });
   if (equals == std::string::npos || equals + 1 == text.size() || !plain) {
     throw Error(ErrorKind::Usage, "'" + text + "' is not NAME=SOURCE", "such as original=xysquares:spacing=1");
   }
-  return {name, text.substr(equals + 1)};
+  EvaluationArm arm{name, text.substr(equals + 1), {}};
+  if (at != std::string::npos) {
+    const std::string seeds = label.substr(at + 1);
+    if (seeds.find(':') == std::string::npos)
+      throw Error(ErrorKind::Usage, "'" + seeds + "' is no range of seeds", "write " + name + "@4:8=SOURCE");
+    arm.seeds = parseSeeds(seeds, name + "'s seeds");
+  }
+  return arm;
 }
 
 EvaluationResult evaluate(const EvaluateSettings& settings, const std::string& directory, const Context& context) {

@@ -12,22 +12,40 @@
 
 namespace offaxis {
 
-struct EvaluationArm {
-  std::string name;        // "original": letters, digits, '-', '_', '.'
-  std::string expression;  // as openSource() takes it
+struct SeedRange {
+  std::uint64_t first = 0;
+  std::uint64_t end = 0;  // not included
+  bool empty() const { return first == end; }
+  bool holds(std::uint64_t seed) const { return seed >= first && seed < end; }
 };
 
-// "NAME=SOURCE"; the first '=' separates. Throws Error(Usage).
+// "N" (seeds 0 to N - 1) or "A:B". `what` is named in errors. Throws Error(Usage).
+SeedRange parseSeeds(const std::string& text, const std::string& what);
+
+struct EvaluationArm {
+  std::string name;        // the variant as tables show it, "original": letters, digits, '-', '_', '.'
+  std::string expression;  // as openSource() takes it
+  SeedRange seeds;         // empty: all of the evaluation's
+
+  // "modified", or "modified@4:8" where the arm has seeds of its own.
+  std::string label() const;
+};
+
+// "NAME=SOURCE" or "NAME@A:B=SOURCE"; the first '=' separates. Throws Error(Usage).
 EvaluationArm parseArm(const std::string& text);
 
 struct EvaluateSettings {
-  std::vector<EvaluationArm> arms;  // of one dataset; the first one is what the others are compared with
+  // Of one dataset. Several may have one name where their seeds differ: a variant made with several perturbations, each
+  // of which the statistics treat as a cluster.
+  std::vector<EvaluationArm> arms;
+  std::string against;  // the variant that the others are compared with; empty: the first one
   std::vector<std::string> models{"beta-vae"};
-  EvaluationProfile profile = evaluationProfile("quick");  // seeds run from 0 to profile.seeds - 1
-  int latents = 0;                                         // 0: modelDefaults()
-  double beta = -1;                                        // below 0: modelDefaults()
-  std::string loss;                                        // empty: modelDefaults()
-  bool overwrite = false;                                  // train anew what the directory holds
+  EvaluationProfile profile = evaluationProfile("quick");
+  SeedRange seeds;         // empty: 0 to profile.seeds - 1
+  int latents = 0;         // 0: modelDefaults()
+  double beta = -1;        // below 0: modelDefaults()
+  std::string loss;        // empty: modelDefaults()
+  bool overwrite = false;  // train anew what the directory holds
 };
 
 struct EvaluationRow {
@@ -47,7 +65,8 @@ struct Summary {
   std::vector<double> points;  // by seed
   double mean = 0;
   double sd = 0;
-  PairedDifference difference;  // to the first arm's runs of the same model and seeds
+  PairedDifference difference;  // to the runs of the same model and seeds of the variant compared with
+  double pHolm = 1;             // difference.p, corrected for all variants of one model
 };
 
 struct EvaluationSummary {
@@ -65,7 +84,7 @@ struct EvaluationSummary {
 struct EvaluationResult {
   bool complete = false;
   std::vector<EvaluationRow> rows;
-  std::vector<EvaluationSummary> summary;  // arms within models
+  std::vector<EvaluationSummary> summary;  // variants within models
   MigCalibration calibration;
   std::string rotation;  // where R came from: "psi of modified", "blocks"
   int latents = 0;
@@ -77,12 +96,14 @@ struct EvaluationResult {
 // Trains, encodes and scores every cell of the grid, context.threads runs at a time, one thread each. All runs of one
 // seed share initialisation, batches and noise, so arms are compared in pairs.
 //   directory/runs/VARIANT_MODEL_SEED/      the run, see trainVae()
+//   directory/runs/VARIANT_MODEL_SEED.lock  held by the process that makes it: several may fill one directory
 //   directory/runs/VARIANT_MODEL_SEED.json  its row, with all that it depends on
 //   directory/results.json                  rows and summary; status "partial" until every row is there
-// Resumable at any moment, within runs too. R is that of the first arm's psi that names one, else
+// Resumable at any moment, within runs too. Where other processes hold the remaining cells, returns an incomplete
+// result. R is that of the first arm's psi that names one, else
 // rotationMatrix("blocks"). Throws Error(BadFile) where the directory holds rows of another configuration or other
-// data, Error(Usage) for arms of different datasets or names given twice, Error(Failed) after the rest is done where
-// runs failed, Error(Interrupted).
+// data, Error(Usage) for arms of different datasets or a name given twice for one seed, Error(Failed) after the rest is
+// done where runs failed, Error(Interrupted).
 EvaluationResult evaluate(const EvaluateSettings& settings, const std::string& directory, const Context& context);
 
 }  // namespace offaxis

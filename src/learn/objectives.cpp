@@ -1,5 +1,6 @@
 #include "learn/objectives.h"
 
+#include <cmath>
 #include <functional>
 #include <utility>
 
@@ -41,6 +42,23 @@ class BetaVae final : public Objective {
   ObjectiveSettings settings_;
 };
 
+// rec + KL + (beta - 1) TC (Chen et al., NeurIPS 2018): only the dependence between latents is punished more.
+class BetaTcVae final : public Objective {
+ public:
+  explicit BetaTcVae(const ObjectiveSettings& settings) : settings_(settings) {}
+
+  Losses evaluate(Encoder& encoder, Decoder& decoder, const Batch& batch) const override {
+    const auto [mu, logVariance] = encoder->forward(batch.images);
+    const torch::Tensor z = mu + (0.5 * logVariance).exp() * batch.eta;
+    const torch::Tensor rec = pixelLoss(settings_.loss, decoder->forward(z), batch.images);
+    const torch::Tensor kl = gaussianKl(mu, logVariance).sum(1).mean();
+    return {rec + kl + (settings_.beta - 1) * totalCorrelation(z, mu, logVariance), rec, kl};
+  }
+
+ private:
+  ObjectiveSettings settings_;
+};
+
 using Factory = std::function<std::unique_ptr<Objective>(const ObjectiveSettings&)>;
 
 template <typename Model>
@@ -49,8 +67,8 @@ Factory make() {
 }
 
 const std::vector<std::pair<std::string, Factory>>& registry() {
-  static const std::vector<std::pair<std::string, Factory>> kModels{{"ae", make<Autoencoder>()},
-                                                                    {"beta-vae", make<BetaVae>()}};
+  static const std::vector<std::pair<std::string, Factory>> kModels{
+      {"ae", make<Autoencoder>()}, {"beta-vae", make<BetaVae>()}, {"beta-tcvae", make<BetaTcVae>()}};
   return kModels;
 }
 
@@ -101,6 +119,17 @@ torch::Tensor pixelLoss(PixelLoss loss, const torch::Tensor& output, const torch
 
 torch::Tensor gaussianKl(const torch::Tensor& mu, const torch::Tensor& logVariance) {
   return 0.5 * (mu.square() + logVariance.exp() - 1.0 - logVariance);
+}
+
+torch::Tensor totalCorrelation(const torch::Tensor& z, const torch::Tensor& mu, const torch::Tensor& logVariance) {
+  // log q(z_i,j | x_k) less its constant, [i,k,j].
+  const torch::Tensor centred = z.unsqueeze(1) - mu.unsqueeze(0);
+  const torch::Tensor density =
+      -0.5 * (centred.square() * (-logVariance).exp().unsqueeze(0) + logVariance.unsqueeze(0));
+  const double latents = static_cast<double>(z.size(1)), batch = static_cast<double>(z.size(0));
+  const torch::Tensor joint = density.sum(2).logsumexp(1);
+  const torch::Tensor product = density.logsumexp(1).sum(1);
+  return (joint - product).mean() + (latents - 1) * std::log(batch);
 }
 
 }  // namespace offaxis

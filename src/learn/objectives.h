@@ -27,6 +27,12 @@ torch::Tensor pixelLoss(PixelLoss loss, const torch::Tensor& output, const torch
 // KL(N(mu, sigma^2) || N(0, 1)) per latent, [N,L], in nats.
 torch::Tensor gaussianKl(const torch::Tensor& mu, const torch::Tensor& logVariance);
 
+// How far the latents are from independent over a batch, KL(q(z) || prod_j q(z_j)) in nats, where q(z) is the mixture
+// of the batch's own posteriors N(mu_i, sigma_i^2) and z f32 [N,L] one draw from each (Chen et al., NeurIPS 2018,
+// without their correction for the data set's size, as the field's common evaluation library has it). A scalar; at most
+// log N a latent, so small batches underestimate it.
+torch::Tensor totalCorrelation(const torch::Tensor& z, const torch::Tensor& mu, const torch::Tensor& logVariance);
+
 struct ObjectiveSettings {
   PixelLoss loss = PixelLoss::Bernoulli;
   double beta = 1;

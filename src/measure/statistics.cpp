@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <numeric>
 
 #include "core/philox.h"
 
@@ -33,24 +35,83 @@ double standardDeviation(const std::vector<double>& values) {
 }
 
 PairedDifference pairedDifference(const std::vector<double>& baseline, const std::vector<double>& changed,
-                                  std::uint64_t seed, std::uint64_t resamples) {
+                                  const std::vector<std::uint64_t>& cluster, std::uint64_t seed,
+                                  std::uint64_t resamples) {
   PairedDifference result;
   result.pairs = std::min(baseline.size(), changed.size());
   if (result.pairs == 0) return result;
   std::vector<double> differences(result.pairs);
-  for (std::size_t i = 0; i < differences.size(); ++i) differences[i] = changed[i] - baseline[i];
+  std::map<std::uint64_t, std::vector<double>> byCluster;
+  for (std::size_t i = 0; i < differences.size(); ++i) {
+    differences[i] = changed[i] - baseline[i];
+    byCluster[i < cluster.size() ? cluster[i] : 0].push_back(differences[i]);
+  }
   result.mean = mean(differences);
+  result.p = signFlipTest(differences);
 
+  std::vector<std::vector<double>> clusters;
+  for (auto& [key, values] : byCluster) clusters.push_back(std::move(values));
   const Philox philox(seed, "bootstrap");
   std::vector<double> means(resamples);
   for (std::uint64_t r = 0; r < resamples; ++r) {
     double sum = 0;
-    for (std::uint64_t i = 0; i < result.pairs; ++i) sum += differences[philox.below(result.pairs, r, i)];
-    means[r] = sum / static_cast<double>(result.pairs);
+    std::uint64_t drawn = 0;
+    for (std::size_t c = 0; c < clusters.size(); ++c) {
+      const std::vector<double>& values =
+          clusters[philox.below(clusters.size(), r, result.pairs * clusters.size() + c)];
+      for (std::size_t i = 0; i < values.size(); ++i)
+        sum += values[philox.below(values.size(), r, result.pairs * c + i)];
+      drawn += values.size();
+    }
+    means[r] = sum / static_cast<double>(drawn);
   }
   std::sort(means.begin(), means.end());
   result.interval = {quantile(means, 0.025), quantile(means, 0.975)};
   return result;
+}
+
+double signFlipTest(const std::vector<double>& differences) {
+  constexpr std::size_t kExact = 20;
+  constexpr std::uint64_t kRandom = 100000;
+  const std::size_t n = differences.size();
+  if (n == 0) return 1;
+  double observed = 0, scale = 0;
+  for (const double difference : differences) {
+    observed += difference;
+    scale += std::fabs(difference);
+  }
+  // Sums in another order differ in their last bits; ties must count as ties.
+  const double threshold = std::fabs(observed) - 1e-12 * scale;
+  const auto reaches = [&](const auto& flipped) {
+    double sum = 0;
+    for (std::size_t i = 0; i < n; ++i) sum += flipped(i) ? -differences[i] : differences[i];
+    return std::fabs(sum) >= threshold;
+  };
+  if (n <= kExact) {
+    // The sum's size does not care about flipping all: half of the ways stand for the whole.
+    const std::uint64_t ways = std::uint64_t{1} << (n - 1);
+    std::uint64_t count = 0;
+    for (std::uint64_t way = 0; way < ways; ++way) count += reaches([&](std::size_t i) { return way >> i & 1; });
+    return static_cast<double>(count) / static_cast<double>(ways);
+  }
+  const Philox philox(0, "sign-flip");
+  std::uint64_t count = 1;
+  for (std::uint64_t way = 0; way < kRandom; ++way)
+    count += reaches([&](std::size_t i) { return (philox.block(way, i / 128)[i / 32 % 4] >> (i % 32) & 1) != 0; });
+  return static_cast<double>(count) / static_cast<double>(kRandom + 1);
+}
+
+std::vector<double> holm(const std::vector<double>& p) {
+  std::vector<std::size_t> order(p.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return p[a] < p[b]; });
+  std::vector<double> corrected(p.size());
+  double largest = 0;
+  for (std::size_t rank = 0; rank < order.size(); ++rank) {
+    largest = std::max(largest, std::min(1.0, p[order[rank]] * static_cast<double>(order.size() - rank)));
+    corrected[order[rank]] = largest;
+  }
+  return corrected;
 }
 
 }  // namespace offaxis

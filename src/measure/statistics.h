@@ -17,13 +17,24 @@ struct Interval {
 struct PairedDifference {
   std::uint64_t pairs = 0;
   double mean = 0;    // of changed - baseline
-  Interval interval;  // percentile bootstrap over the pairs, 95 %
+  Interval interval;  // percentile bootstrap, 95 %
+  double p = 1;       // of signFlipTest()
 };
 
-// `changed[i]` and `baseline[i]` come from the same seed. Resamples pairs with replacement `resamples` times, by Philox
-// (`seed`, "bootstrap"): equal inputs give equal intervals. With few pairs such an interval is too narrow; it is a
-// description, not a test. One pair gives an interval of width 0.
+// `changed[i]` and `baseline[i]` come from the same seed; `cluster[i]` says which perturbation `changed[i]` was made
+// with (empty: all the same one). The bootstrap is hierarchical: it draws clusters with replacement, then pairs within
+// each, `resamples` times, by Philox(`seed`, "bootstrap"): equal inputs give equal intervals. With few pairs or
+// clusters such an interval is too narrow; it is a description, not a test. One pair gives an interval of width 0.
 PairedDifference pairedDifference(const std::vector<double>& baseline, const std::vector<double>& changed,
-                                  std::uint64_t seed = 0, std::uint64_t resamples = 10000);
+                                  const std::vector<std::uint64_t>& cluster = {}, std::uint64_t seed = 0,
+                                  std::uint64_t resamples = 10000);
+
+// Two-sided permutation test of paired differences: the share of all ways to flip their signs whose mean is at least as
+// far from 0. Exact up to 20 pairs; beyond, over 100,000 random ways by Philox(0, "sign-flip"), which count themselves
+// in. N pairs cannot give less than 2 / 2^N. 1 for no pairs.
+double signFlipTest(const std::vector<double>& differences);
+
+// Holm's step-down correction for testing `p` together (Holm, Scandinavian Journal of Statistics, 1979), in p's order.
+std::vector<double> holm(const std::vector<double>& p);
 
 }  // namespace offaxis

@@ -5,7 +5,9 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "storage/file_lock.h"
 #include "storage/temporary.h"
+#include "variants/expression.h"
 
 namespace offaxis {
 namespace {
@@ -144,6 +146,51 @@ TEST(Evaluate, NeverMixesConfigurationsOrData) {
   expectError(ErrorKind::BadFile, "results.json", [&] { evaluate(other, directory / "e", {}); });
 }
 
+TEST(Evaluate, SourcesOfOneNameFormOneVariant) {
+  TemporaryDirectory directory;
+  EvaluateSettings settings = tiny();
+  settings.arms = {parseArm("original=xysquares:spacing=1"),
+                   parseArm("noise@5:6=xysquares:spacing=1+noise:eps=0.1,seed=3"),
+                   parseArm("noise@6:8=xysquares:spacing=1+noise:eps=0.1,seed=4")};
+  settings.seeds = parseSeeds("5:7", "seeds");
+  settings.against = "noise";
+  const EvaluationResult result = evaluate(settings, directory / "e", {2, nullptr, nullptr});
+  ASSERT_EQ(result.summary.size(), 2u);
+  EXPECT_EQ(result.summary[0].seeds, (std::vector<std::uint64_t>{5, 6}));
+  EXPECT_EQ(result.summary[1].seeds, (std::vector<std::uint64_t>{5, 6, 7}));
+  EXPECT_EQ(result.summary[0].mig.difference.pairs, 2u);  // seed 7 has no partner
+  EXPECT_EQ(result.summary[1].mig.difference.pairs, 3u);
+  EXPECT_NEAR(result.summary[0].mig.difference.mean,
+              result.summary[0].mig.mean - (result.summary[1].mig.points[0] + result.summary[1].mig.points[1]) / 2,
+              1e-12);
+  const Json json = Json::parse(bytesOf(directory / "e/results.json"));
+  EXPECT_EQ(json["sources"]["noise@6:8"]["expression"], "xysquares:spacing=1+noise:eps=0.1,seed=4");
+  EXPECT_EQ(json["seeds"], Json::parse("[5, 6, 7]"));
+  EXPECT_EQ(json["summary"][0]["mig"]["difference"]["from"], "noise");
+  EXPECT_GE(json["summary"][0]["mig"]["difference"]["p_holm"].get<double>(), .5);  // two pairs cannot say less
+  // The rows hold the source that they came from: the other noise is not taken for it.
+  settings.arms[1] = parseArm("noise@5:6=xysquares:spacing=1+noise:eps=0.1,seed=4");
+  expectError(ErrorKind::BadFile, "source", [&] { evaluate(settings, directory / "e", {}); });
+}
+
+TEST(Evaluate, LeavesToOthersWhatTheyHold) {
+  TemporaryDirectory directory;
+  std::filesystem::create_directories(directory / "e/runs");
+  EvaluateSettings settings = tiny();
+  {
+    const FileLock other(directory / "e/runs/noise_beta-vae_1.lock");
+    ASSERT_TRUE(other.held());
+    EXPECT_FALSE(FileLock(directory / "e/runs/noise_beta-vae_1.lock").held());
+    const EvaluationResult partial = evaluate(settings, directory / "e", {});
+    EXPECT_FALSE(partial.complete);
+    EXPECT_EQ(partial.rows.size(), 3u);
+    EXPECT_EQ(Json::parse(bytesOf(directory / "e/results.json"))["status"], "partial");
+  }
+  EXPECT_TRUE(evaluate(settings, directory / "e", {}).complete);
+  evaluate(settings, directory / "straight", {});
+  EXPECT_EQ(rowsOf(directory / "e"), rowsOf(directory / "straight"));
+}
+
 TEST(Evaluate, FailedRunsAreSaidAndTheRestKept) {
   TemporaryDirectory directory;
   EvaluateSettings settings = tiny();
@@ -171,10 +218,31 @@ TEST(Evaluate, ChecksItsArguments) {
   refuse("shows xysquares:spacing=2", [](EvaluateSettings& s) { s.arms[1].expression = "xysquares:spacing=2"; });
   EXPECT_EQ(directory.entries(), 0u);
   EXPECT_EQ(parseArm("a=b=c").expression, "b=c");
+  EXPECT_EQ(parseArm("a@3:5=b").label(), "a@3:5");
+  EXPECT_EQ(parseArm("a=b@3:5").expression, "b@3:5");
+  expectError(ErrorKind::Usage, "no range", [] { parseArm("a@3=b"); });
+  expectError(ErrorKind::Usage, "seeds", [] { parseArm("a@5:5=b"); });
+  expectError(ErrorKind::Usage, "--seeds", [] { parseSeeds("0", "--seeds"); });
+  refuse("no source is called 'x'", [](EvaluateSettings& s) { s.against = "x"; });
   for (const char* text : {"", "xysquares", "=x", "a=", "a/b=x", ".a=x"}) {
     expectError(ErrorKind::Usage, "NAME=SOURCE", [&] { parseArm(text); });
   }
   expectError(ErrorKind::Usage, "known: quick, pilot, paper", [] { evaluationProfile("fast"); });
+}
+
+TEST(ModelDefaults, FollowTheFamilyAndTheImageSize) {
+  const auto defaults = [](const std::string& source) { return modelDefaults(openSource(source)->info()); };
+  EXPECT_EQ(defaults("shapes3d").latents, 6);
+  EXPECT_EQ(defaults("shapes3d").beta, 32);
+  EXPECT_EQ(defaults("shapes3d").loss, "bernoulli");
+  EXPECT_EQ(defaults("shapes3d:size=32").beta, 8);
+  EXPECT_EQ(defaults("dsprites").latents, 5);
+  EXPECT_EQ(defaults("dsprites").beta, 8);
+  EXPECT_EQ(defaults("xysquares").latents, 9);
+  EXPECT_EQ(defaults("xysquares").loss, "squared-error");
+  SourceInfo imported = openSource("shapes3d")->info();
+  imported.dataset = "shapes3d-import";
+  EXPECT_EQ(modelDefaults(imported).beta, 32);
 }
 
 }  // namespace

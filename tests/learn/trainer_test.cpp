@@ -218,7 +218,7 @@ TEST(Trainer, ChecksSettings) {
 
 TEST(Trainer, EveryRegisteredModelTrains) {
   TemporaryDirectory directory;
-  EXPECT_EQ(modelNames(), (std::vector<std::string>{"ae", "beta-vae"}));
+  EXPECT_EQ(modelNames(), (std::vector<std::string>{"ae", "beta-vae", "beta-tcvae"}));
   for (const std::string& model : modelNames()) {
     for (const char* loss : {"bernoulli", "squared-error"}) {
       TrainSettings settings = tiny();

@@ -40,7 +40,7 @@ TEST(PairedDifference, ApproachesTheNormalIntervalAndIsDeterministic) {
   EXPECT_NEAR(a.interval.high, expected, 0.1 * expected);
   const PairedDifference b = pairedDifference(baseline, changed);
   EXPECT_EQ(a.interval.low, b.interval.low);
-  const PairedDifference c = pairedDifference(baseline, changed, 1, 1000);
+  const PairedDifference c = pairedDifference(baseline, changed, {}, 1, 1000);
   EXPECT_NE(a.interval.low, c.interval.low);
 }
 
@@ -49,6 +49,45 @@ TEST(PairedDifference, FewPairs) {
   const PairedDifference one = pairedDifference({.3}, {.1});
   EXPECT_NEAR(one.interval.low, -.2, 1e-12);
   EXPECT_NEAR(one.interval.high, -.2, 1e-12);
+}
+
+TEST(PairedDifference, ClustersWidenTheInterval) {
+  // Two perturbations whose runs agree within but not between them: the mean of a resample is 0, 1/2 or 1.
+  const std::vector<double> zeros(8, 0.0), changed{0, 0, 0, 0, 1, 1, 1, 1};
+  const PairedDifference flat = pairedDifference(zeros, changed);
+  const PairedDifference clustered = pairedDifference(zeros, changed, {3, 3, 3, 3, 9, 9, 9, 9});
+  EXPECT_DOUBLE_EQ(clustered.mean, .5);
+  EXPECT_DOUBLE_EQ(clustered.interval.low, 0);
+  EXPECT_DOUBLE_EQ(clustered.interval.high, 1);
+  EXPECT_GT(flat.interval.low, .1);
+  EXPECT_LT(flat.interval.high, .9);
+}
+
+TEST(SignFlipTest, ExactOnSmallSamples) {
+  EXPECT_DOUBLE_EQ(signFlipTest({1, 1, 1, 1}), 2 / 16.0);  // all plus or all minus
+  EXPECT_DOUBLE_EQ(signFlipTest({-3, -1, -2}), 2 / 8.0);
+  // {1, 2, -5, 6} sums to 4; 6 +- 5 +- 2 +- 1 is 14, 12, 10, 8, 4, 2, 0 or -2, up to a common sign.
+  EXPECT_DOUBLE_EQ(signFlipTest({1, 2, -5, 6}), 5 / 8.0);
+  EXPECT_DOUBLE_EQ(signFlipTest({0, 0}), 1);
+  EXPECT_DOUBLE_EQ(signFlipTest({}), 1);
+  EXPECT_DOUBLE_EQ(signFlipTest({.1, .2, .3, .1, .2, .3}), 2 / 64.0);  // ties survive rounding
+}
+
+TEST(SignFlipTest, RandomFlipsAgreeWithTheNormalLimit) {
+  std::vector<double> differences;
+  for (int i = 0; i < 100; ++i) differences.push_back(i % 2 == 0 ? 1.2 : -.8);  // mean .2, root mean square 1.02
+  // The flipped sum is nearly normal with deviation 10.2 and steps of 1.6 or 2.4 in size; 20 lies 1.96 of them out.
+  EXPECT_NEAR(signFlipTest(differences), .05, .02);
+  EXPECT_LT(signFlipTest(std::vector<double>(64, .5)), 2e-5);
+}
+
+TEST(Holm, StepsDown) {
+  const std::vector<double> corrected = holm({.04, .01, .03, .5});
+  EXPECT_DOUBLE_EQ(corrected[1], .04);
+  EXPECT_DOUBLE_EQ(corrected[2], .09);
+  EXPECT_DOUBLE_EQ(corrected[0], .09);  // never below a smaller one's
+  EXPECT_DOUBLE_EQ(corrected[3], .5);
+  EXPECT_TRUE(holm({}).empty());
 }
 
 }  // namespace

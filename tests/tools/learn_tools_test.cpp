@@ -1,6 +1,9 @@
 // The verbs that learn, as a user meets them: tiny runs of the real chain, bad input, interruption.
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <sstream>
+
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -171,6 +174,39 @@ TEST(LearnTools, EvaluateFillsItsGridAndRefusesAnother) {
   EXPECT_EQ(shell(grid).out, first.out);  // nothing is trained again
   const Outcome other = shell(grid + " --beta 3");
   EXPECT_EQ(other.code, 3) << other.err;
+}
+
+TEST(LearnTools, EvaluateShowsWhatADirectoryHolds) {
+  const TempDirectory d;
+  const Outcome made = shell(
+      "offaxis evaluate original=xysquares:spacing=1 noise@0:1=xysquares:spacing=1+noise:eps=0.1 "
+      "noise@1:2=xysquares:spacing=1+noise:eps=0.1,seed=1 --seeds 2 --steps 3 --against noise -o " +
+      (d / "e"));
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_NE(made.out.find("changes are from noise"), std::string::npos) << made.out;
+  EXPECT_EQ(shell("offaxis evaluate --show -o " + (d / "e")).out, made.out);
+  EXPECT_EQ(shell("offaxis evaluate --show a=xysquares -o " + (d / "e")).code, 2);
+  EXPECT_EQ(shell("offaxis evaluate -o " + (d / "e")).code, 2);
+  EXPECT_EQ(shell("offaxis evaluate --show -o " + (d / "none")).code, 3);
+  std::ofstream(d / "results.json") << "{}";
+  EXPECT_EQ(shell("offaxis evaluate --show -o " + d.path()).code, 3);
+}
+
+// The README's table is what its results say.
+TEST(LearnTools, TheReadmesTableIsThatOfTheResults) {
+  const std::string source = OFFAXIS_SOURCE_DIR;
+  const std::string readme = contentsOf(source + "/README.md");
+  const Outcome shown = shell("offaxis evaluate --show -o '" + source + "/results/xysquares-s1-quick'");
+  ASSERT_EQ(shown.code, 0) << shown.err;
+  std::istringstream lines(shown.out);
+  int compared = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty() || line[0] == '/') continue;  // the path at the end
+    line.erase(line.find_last_not_of(' ') + 1);
+    EXPECT_NE(readme.find("\n    " + line + "\n"), std::string::npos) << line;
+    ++compared;
+  }
+  EXPECT_GT(compared, 8);
 }
 
 }  // namespace
