@@ -1,6 +1,7 @@
 #include "report/contact_sheet.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 #include <unordered_map>
@@ -106,8 +107,8 @@ std::string shortExpression(SourceInfo info) {
 }
 
 std::string shortNumber(double value) {
-  std::string text = formatReal(value);
-  if (text.size() > 6) text.resize(6);
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", value);
   return text;
 }
 
