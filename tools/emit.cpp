@@ -15,9 +15,9 @@ const cli::Verb kVerb{
     "xysquares:spacing=1+noise:eps=0.1,seed=7; then --variant and what belongs to it are left out.",
     {{"SOURCE", true, false, "the dataset: a name or a file"}},
     cli::writingOptions({{"variant", "NAME", "", "one of `offaxis list variants`"},
-                         {"psi", "FILE", "", "the perturbation network, for modified"},
+                         {"psi", "FILE", "", "the perturbation network, for modified and the controls made from it"},
                          {"eps", "E", "", "the budget, a number in (0, 1] or a fraction such as 25/255, for noise"},
-                         {"seed", "N", "", "of the noise"}}),
+                         {"seed", "N", "", "of the draws of noise, scrambled and permuted"}}),
     {"xysquares:spacing=1 --variant modified --psi run/psi.h5 -o modified.h5",
      "xysquares:spacing=1 --variant noise --eps 0.1 --seed 0 -o noise.h5"}};
 

@@ -18,8 +18,9 @@ const cli::Verb kVerb{
     "evaluate",
     "train models on variants of one dataset and compare their scores",
     "Variants are compared in pairs: all runs of one seed share initialisation, batches and noise. NAME@A:B=SOURCE\n"
-    "gives a source its own seeds; sources of one name are one variant made with several perturbations, and intervals\n"
-    "allow for that. Runs go side by side, one per thread; interrupted or killed, the same command goes on, and\n"
+    "gives a source its own seeds; sources of one name are one variant made with several perturbations, which the\n"
+    "intervals allow for (p speaks of these perturbations alone). Runs go side by side, one per thread; interrupted or "
+    "killed, the same command goes on, and\n"
     "several processes may fill one directory.\n"
     "DIR/ gets results.json (rows and summary) and runs/. Latents and beta default to the dataset's: see "
     "DIR/results.json.",
@@ -128,7 +129,7 @@ void printTable(const cli::Json& results, const std::string& path) {
               calibration.at("ceiling").get<double>(), calibration.at("floor").get<double>(),
               calibration.at("floor_sd").get<double>(), textOf(configuration, "rotation").c_str());
   if (!against.empty())
-    std::printf("changes are from %s, over pairs of one seed; p: exact sign-flip test\n", against.c_str());
+    std::printf("changes are from %s, over pairs of one seed; p: sign-flip test over the runs\n", against.c_str());
   if (textOf(results, "status") != "complete") std::printf("some runs are still missing\n");
   std::printf("%s\n", path.c_str());
 }

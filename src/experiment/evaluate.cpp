@@ -189,13 +189,22 @@ class Evaluation {
   }
 
   void findRotation() {
+    std::string from;  // the arm whose psi R came from
     for (const OpenArm& arm : arms_) {
       const std::string path = psiOf(arm.arm.expression);
       if (path.empty()) continue;
-      rotation_ = PsiNetwork::load(path).features.rotation;
+      std::vector<double> rotation = PsiNetwork::load(path).features.rotation;
+      if (rotation.empty()) continue;
+      if (!from.empty() && rotation != rotation_) {
+        throw Error(ErrorKind::Usage, arm.arm.label() + "'s psi was made with another rotation than " + from + "'s",
+                    "evaluate perturbations of one rotation at a time: rotated MIG is measured against it");
+      }
+      if (!from.empty()) continue;
+      from = arm.arm.label();
       result_.rotation = "psi of " + arm.arm.name;
-      if (!rotation_.empty()) return;
+      rotation_ = std::move(rotation);
     }
+    if (!from.empty()) return;
     std::size_t varying = 0;
     for (const std::uint32_t size : sizes_) varying += size > 1 ? 1 : 0;
     result_.rotation = varying < 2 ? "none" : "blocks";
@@ -313,6 +322,12 @@ class Evaluation {
     return json;
   }
 
+  bool madeSinceStart(const Cell& cell) const {
+    std::error_code missing;
+    const auto written = std::filesystem::last_write_time(pathOf(cell) + ".json", missing);
+    return !missing && written > start_;
+  }
+
   void writeRow(const Cell& cell, const EvaluationRow& row) const {
     Json json{{"schema_version", kSchemaVersion}, {"status", row.error.empty() ? "complete" : "failed"}};
     json.update(rowJson(row));
@@ -368,7 +383,9 @@ class Evaluation {
           const Cell& cell = cells_[open[at]];
           const FileLock claim(pathOf(cell) + ".lock");
           if (!claim.held()) continue;  // another process is at it
-          std::optional<EvaluationRow> row = settings_.overwrite ? std::nullopt : readRow(cell);
+          std::optional<EvaluationRow> row;
+          // Another process may have made it since; with --force, only what was made since this one began counts.
+          if (!settings_.overwrite || madeSinceStart(cell)) row = readRow(cell);
           if (!row) row = evaluateCell(cell, {1, context_.cancel, &progress});
           const std::lock_guard<std::mutex> lock(mutex);
           rows_[open[at]] = std::move(row);
@@ -395,7 +412,7 @@ class Evaluation {
   void fillSummary() {
     result_.summary.clear();
     for (const std::string& model : settings_.models) {
-      std::map<std::uint64_t, const EvaluationRow*> baseline;  // by seed
+      std::map<std::uint64_t, std::pair<const EvaluationRow*, std::size_t>> baseline;  // by seed: row and arm
       const auto each = [&](const std::string& variant, const auto& body) {
         for (std::size_t i = 0; i < cells_.size(); ++i) {
           if (cells_[i].model == model && arms_[cells_[i].arm].arm.name == variant && rows_[i] &&
@@ -403,7 +420,7 @@ class Evaluation {
             body(cells_[i], *rows_[i]);
         }
       };
-      each(against(), [&](const Cell& cell, const EvaluationRow& row) { baseline[cell.seed] = &row; });
+      each(against(), [&](const Cell& cell, const EvaluationRow& row) { baseline[cell.seed] = {&row, cell.arm}; });
       std::vector<double> pMig, pRotated;
       const std::size_t before = result_.summary.size();
       for (const std::string& variant : variants_) {
@@ -422,11 +439,11 @@ class Evaluation {
           seconds.push_back(row.seconds);
           const auto partner = baseline.find(row.seed);
           if (partner == baseline.end()) return;
-          baselineMigs.push_back(partner->second->mig.value);
-          baselineRotated.push_back(partner->second->rotated.value);
+          baselineMigs.push_back(partner->second.first->mig.value);
+          baselineRotated.push_back(partner->second.first->rotated.value);
           pairedMigs.push_back(row.mig.value);
           pairedRotated.push_back(row.rotated.value);
-          cluster.push_back(cell.arm);
+          cluster.push_back(cell.arm * arms_.size() + partner->second.second);  // the same from either side
         });
         const auto describe = [&](Summary& s, const std::vector<double>& from, const std::vector<double>& to) {
           s.mean = mean(s.points);
@@ -550,6 +567,7 @@ class Evaluation {
   std::vector<std::optional<EvaluationRow>> rows_;
   EvaluationResult result_;
   bool calibrated_ = false;
+  std::filesystem::file_time_type start_ = std::filesystem::file_time_type::clock::now();
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "learn/trainer.h"
 
 namespace offaxis {
@@ -45,7 +46,11 @@ class BetaVae final : public Objective {
 // rec + KL + (beta - 1) TC (Chen et al., NeurIPS 2018): only the dependence between latents is punished more.
 class BetaTcVae final : public Objective {
  public:
-  explicit BetaTcVae(const ObjectiveSettings& settings) : settings_(settings) {}
+  explicit BetaTcVae(const ObjectiveSettings& settings) : settings_(settings) {
+    if (settings.beta < 1) {  // it would reward dependence
+      throw Error(ErrorKind::Usage, "beta-tcvae's beta is " + formatReal(settings.beta), "give 1 or more: --beta 8");
+    }
+  }
 
   Losses evaluate(Encoder& encoder, Decoder& decoder, const Batch& batch) const override {
     const auto [mu, logVariance] = encoder->forward(batch.images);

@@ -55,7 +55,8 @@ class Objective {
   virtual Losses evaluate(Encoder& encoder, Decoder& decoder, const Batch& batch) const = 0;
 };
 
-// Throws Error(Usage) for an unknown name, listing modelNames() (learn/trainer.h).
+// Throws Error(Usage) for an unknown name, listing modelNames() (learn/trainer.h), and for a beta that the model does
+// not take.
 std::unique_ptr<Objective> makeObjective(const std::string& model, const ObjectiveSettings& settings);
 
 }  // namespace offaxis

@@ -29,6 +29,8 @@ constexpr std::uint64_t kChunks =
 constexpr std::size_t kCells = 16;  // of the 4x4 map that psi's dense layers end in
 constexpr const char* kCheckpoint = "checkpoint.h5";
 constexpr std::uint64_t kCurveEvery = 50;
+constexpr std::size_t kCurveHead = 4;  // sums before the models': steps, |m|, saturated share, clipped share
+constexpr double kSaturated = 0.95;    // |m| from which on tanh hardly passes a gradient
 constexpr std::uint64_t kCalibrationRows = 512;
 constexpr std::uint64_t kQuantisationRows = 128;
 constexpr std::uint64_t kVarianceRows = 2048;
@@ -257,7 +259,7 @@ class Manipulation {
     for (std::size_t m = 0; m < s_.ladder.size() * kKinds; ++m) {
       models_.emplace_back(reference, s_, m % kKinds == 0 ? rotation : Tensor(), device_);
     }
-    sums_.assign(2 + 2 * models_.size(), 0.0);
+    sums_.assign(kCurveHead + 2 * models_.size(), 0.0);
     const NetSettings net{info_.shape, static_cast<int>(features_.count()), s_.psiChannels, {}, s_.psiDense};
     psi_ = Decoder(net);
     initialise(*psi_, "psi", s_.seed);
@@ -472,13 +474,20 @@ class Manipulation {
       for (std::size_t i = 0; i < gradients[0].size(); ++i) gradients[0][i].add_(gradients[1][i]);
       psiAdam_->step(gradients[0]);
     }
-    record(steps, withPsi ? (m[0].detach().abs().mean() + m[1].detach().abs().mean()).item<double>() / 2 : 0.0);
+    if (withPsi) {
+      const torch::NoGradGuard noGrad;
+      const Tensor all = torch::cat({m[0], m[1]}).detach();
+      const Tensor moved = x + eps_ * all;
+      sums_[1] += all.abs().mean().item<double>();
+      sums_[2] += (all.abs() > kSaturated).to(torch::kFloat32).mean().item<double>();
+      sums_[3] += (moved < 0).logical_or(moved > 1).to(torch::kFloat32).mean().item<double>();
+    }
+    record(steps);
   }
 
   // Sums the losses up to the next point of the curves.
-  void record(const std::vector<ReferenceModel::Step>& steps, double meanM) {
+  void record(const std::vector<ReferenceModel::Step>& steps) {
     sums_[0] += 1.0;
-    sums_[1] += meanM;
     for (std::size_t i = 0; i < steps.size(); ++i) {
       const double rec = steps[i].rec.mean().item<double>();
       const double kl = steps[i].kl.mean().item<double>();
@@ -487,12 +496,12 @@ class Manipulation {
                     "the losses of the reference models are not finite at step " + std::to_string(step_),
                     "lower the learning rate (--rate)");
       }
-      sums_[2 + 2 * i] += rec;
-      sums_[3 + 2 * i] += kl;
+      sums_[kCurveHead + 2 * i] += rec;
+      sums_[kCurveHead + 2 * i + 1] += kl;
     }
     if ((step_ + 1) % 10 == 0) {
       const std::size_t top = s_.ladder.size() - 1;
-      const double* v = &sums_[2 + 2 * top * kKinds];
+      const double* v = &sums_[kCurveHead + 2 * top * kKinds];
       const double gap = v[0] - v[2] + weights_[top] * (v[1] - v[3]);
       context_.status("L_ent " + shortReal(v[0] / sums_[0]) + "  L_dis " + shortReal(v[2] / sums_[0]) +
                       "  J_ent-J_dis " + shortReal(gap / sums_[0]));
@@ -713,8 +722,12 @@ class Manipulation {
     for (const std::vector<double>& point : curve_) {
       Json rungs = Json::array();
       for (std::size_t r = 0; r < s_.ladder.size(); ++r) {
-        const double* v = &point[3 + 2 * r * kKinds];
-        rungs.push_back({{"L_ent", v[0]}, {"KL_ent", v[1]}, {"L_dis", v[2]}, {"KL_dis", v[3]}});
+        const double* v = &point[1 + kCurveHead + 2 * r * kKinds];
+        rungs.push_back({{"L_ent", v[0]},
+                         {"KL_ent", v[1]},
+                         {"L_dis", v[2]},
+                         {"KL_dis", v[3]},
+                         {"J_ent_minus_J_dis", v[0] - v[2] + weights_[r] * (v[1] - v[3])}});
       }
       const auto step = static_cast<std::uint64_t>(point[0]);
       log["curves"].push_back({{"step", step},
@@ -722,6 +735,8 @@ class Manipulation {
                                          : step <= freshStart() ? "psi"
                                                                 : "fresh"},
                                {"mean_abs_m", point[2]},
+                               {"saturated_share", point[3]},
+                               {"clipped_share", point[4]},
                                {"rungs", std::move(rungs)}});
     }
     log["circumstances"] = {{"device", toString(device_)},
@@ -807,7 +822,7 @@ class Manipulation {
   std::optional<PsiNetwork> integer_;
   Json identity_;
   std::vector<RungMeasure> original_;
-  std::vector<double> sums_;  // since the last point of the curve: steps, |m|, then L and KL of each model
+  std::vector<double> sums_;  // since the last point of the curve: steps, |m|, shares, then L and KL of each model
   std::vector<std::vector<double>> curve_;  // step, then the means of what sums_ holds
   std::uint64_t step_ = 0;
   bool resumed_ = false;

@@ -31,7 +31,8 @@ PairedDifference pairedDifference(const std::vector<double>& baseline, const std
 
 // Two-sided permutation test of paired differences: the share of all ways to flip their signs whose mean is at least as
 // far from 0. Exact up to 20 pairs; beyond, over 100,000 random ways by Philox(0, "sign-flip"), which count themselves
-// in. N pairs cannot give less than 2 / 2^N. 1 for no pairs.
+// in. N pairs cannot give less than 2 / 2^N. 1 for no pairs. It takes the pairs as the sample: of runs that share a
+// perturbation it says whether that perturbation works, not whether others would.
 double signFlipTest(const std::vector<double>& differences);
 
 // Holm's step-down correction for testing `p` together (Holm, Scandinavian Journal of Statistics, 1979), in p's order.

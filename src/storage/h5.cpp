@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "core/error.h"
+#include "storage/deflate.h"
 
 namespace offaxis::h5 {
 namespace {
@@ -23,6 +24,14 @@ constexpr std::uint64_t kMaxStringBytes = std::uint64_t{1} << 20;
 void quiet() {
   static const bool noCleanUp = H5dont_atexit() >= 0;
   static_cast<void>(noCleanUp);
+  static const bool threadSafe = [] {
+    hbool_t safe = false;
+    return H5is_library_threadsafe(&safe) >= 0 && safe;
+  }();
+  if (!threadSafe) {
+    throw Error(ErrorKind::Unavailable, "this HDF5 library was built without thread safety",
+                "use one that has it, such as Debian's libhdf5-103-1");
+  }
   static thread_local bool done = false;
   if (!done) H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   done = true;
@@ -389,13 +398,16 @@ const Reader::Dataset& Reader::open(const std::string& name) const {
         fail("dataset " + called + " has chunks of absurd size");
       dataset.chunkBytes *= dim;
     }
+    dataset.chunk.assign(chunk.begin(), chunk.end());
     unsigned flags = 0;
     unsigned level = 0;
     std::size_t values = 1;
-    const bool deflated =
-        H5Pget_nfilters(creation.get()) == 1 &&
-        H5Pget_filter2(creation.get(), 0, &flags, &values, &level, 0, nullptr, nullptr) == H5Z_FILTER_DEFLATE;
+    const int filters = H5Pget_nfilters(creation.get());
+    const bool deflated = filters == 1 && H5Pget_filter2(creation.get(), 0, &flags, &values, &level, 0, nullptr,
+                                                         nullptr) == H5Z_FILTER_DEFLATE;
     if (deflated && values == 1 && level <= 9) dataset.deflateLevel = static_cast<int>(level);
+    using Filters = Dataset::Filters;
+    dataset.filters = filters == 0 ? Filters::None : deflated ? Filters::Deflate : Filters::Others;
     const bool littleEndian = H5Tget_order(type.get()) == H5T_ORDER_LE || sizeOf(dataset.shape.type) == 1;
     if (deflated && littleEndian) {
       dataset.deflatedChunk.assign(chunk.begin(), chunk.end());
@@ -422,8 +434,46 @@ void Reader::readArray(const std::string& name, Type type, const std::vector<std
   std::uint64_t count = 0;
   elementCount(dims, count);
   if (count > limit / sizeOf(type)) fail("dataset '" + name + "' is larger than " + std::to_string(limit) + " bytes");
+  if (!dims.empty()) requireHonestChunks(dataset, 0, count > 0 ? dims[0] : 0);
   if (count > 0 && H5Dread(dataset.handle.get(), nativeType(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0) {
     fail("dataset '" + name + "' is damaged or truncated");
+  }
+}
+
+// The library's own inflating grows its buffer for as long as a stream goes on: a small file could ask for all memory.
+// Streams are inflated here first, into no more than a chunk; other pipelines are refused where they could grow far.
+void Reader::requireHonestChunks(const Dataset& dataset, std::uint64_t first, std::uint64_t count) const {
+  constexpr hsize_t kMaxStored = hsize_t{1} << 20;  // of a chunk that goes through other filters
+  if (dataset.filters == Dataset::Filters::None || count == 0) return;
+  const std::size_t rank = dataset.chunk.size();
+  std::vector<std::uint64_t> offset(rank, 0);
+  std::vector<std::uint8_t> stream, chunk(dataset.filters == Dataset::Filters::Deflate ? dataset.chunkBytes : 0);
+  Decompressor decompressor;
+  for (offset[0] = first - first % dataset.chunk[0]; offset[0] < first + count;) {
+    const std::vector<hsize_t> start = asHsize(offset);
+    hsize_t bytes = 0;
+    if (H5Dget_chunk_storage_size(dataset.handle.get(), start.data(), &bytes) < 0) bytes = 0;
+    const auto refuse = [&] {
+      fail("dataset '" + dataset.name + "' has a damaged chunk at row " + std::to_string(offset[0]));
+    };
+    if (bytes > 0 && dataset.filters == Dataset::Filters::Others && bytes > kMaxStored) {
+      fail("dataset '" + dataset.name + "' is compressed in chunks too large to be inflated safely",
+           "repack it with gzip alone: h5repack -f GZIP=4 IN OUT");
+    } else if (bytes > 0 && dataset.filters == Dataset::Filters::Deflate) {
+      if (bytes > dataset.chunkBytes + dataset.chunkBytes / 8 + 1024) refuse();
+      stream.resize(bytes);
+      std::uint32_t skipped = 0;
+      if (H5Dread_chunk(dataset.handle.get(), H5P_DEFAULT, start.data(), &skipped, stream.data()) < 0) refuse();
+      if (skipped == 0 && !decompressor.decompress(stream.data(), stream.size(), chunk.data(), chunk.size())) refuse();
+    }
+    // The next chunk, the last axis fastest.
+    std::size_t axis = rank;
+    while (axis-- > 1) {
+      offset[axis] += dataset.chunk[axis];
+      if (offset[axis] < dataset.shape.dims[axis]) break;
+      offset[axis] = 0;
+    }
+    if (axis == 0) offset[0] += dataset.chunk[0];
   }
 }
 
@@ -437,6 +487,7 @@ void Reader::readRows(const std::string& name, Type type, std::uint64_t first, s
     fail("dataset '" + name + "' has no rows " + std::to_string(first) + " to " + std::to_string(first + count));
   }
   if (count == 0) return;
+  requireHonestChunks(dataset, first, count);
   std::vector<hsize_t> start(dims.size(), 0);
   std::vector<hsize_t> extent = asHsize(dims);
   start[0] = first;

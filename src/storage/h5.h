@@ -1,5 +1,6 @@
 // HDF5 over its C API: owned handles, one clear error instead of the library's error stack, and no time stamps, so
-// that the same content gives the same bytes. The library serialises its calls; these wrappers add no locking.
+// that the same content gives the same bytes. The library serialises its calls; these wrappers add no locking and
+// refuse (Error(Unavailable)) a library that was built without it.
 #pragma once
 
 #include <hdf5.h>
@@ -121,12 +122,15 @@ class Reader {
     Handle handle;
     DatasetShape shape{};
     std::uint64_t chunkBytes = 0;
+    std::vector<std::uint64_t> chunk;  // extents; empty where it is not chunked
+    enum class Filters { None, Deflate, Others } filters = Filters::None;
     std::uint64_t rowsPerDeflatedChunk = 0;
     std::vector<std::uint64_t> deflatedChunk;  // extents; empty where the chunks are no plain zlib streams
     int deflateLevel = 0;
   };
 
   const Dataset& open(const std::string& name) const;
+  void requireHonestChunks(const Dataset& dataset, std::uint64_t first, std::uint64_t count) const;
   Handle openAttribute(const std::string& name) const;
   [[noreturn]] void fail(const std::string& what, const std::string& hint = {}) const;
 

@@ -4,7 +4,6 @@
 #include <numeric>
 #include <vector>
 
-#include "core/detmath.h"
 #include "core/error.h"
 #include "core/philox.h"
 #include "variants/perturbed.h"
@@ -63,7 +62,9 @@ class PermutedSource final : public PerturbedSource {
   }
 
  protected:
-  void deltas(std::uint64_t canonical, std::int16_t* delta) const override { psi_.deltas(donor_[canonical], delta); }
+  void deltas(std::uint64_t canonical, std::int16_t* delta) const override {
+    psi_.deltas(canonicalIndex(donor_[canonical]), delta);  // psi is shown at canonical indices alone
+  }
 
  private:
   static constexpr std::uint64_t kMaxImages = std::uint64_t{1} << 28;
@@ -108,18 +109,30 @@ class SeparableSource final : public PerturbedSource {
     mean_.resize(pixels);
     for (std::size_t p = 0; p < pixels; ++p)
       mean_[p] = static_cast<std::int32_t>(roundedQuotient(total[p], static_cast<std::int64_t>(grid.factorCount())));
-    // Sums of integers: exact, so the scale is the same everywhere.
-    std::int64_t own = 0, separable = 0;
-    std::vector<std::int32_t> sums(pixels);
+    // The least scale whose energy, rounded and cut off, reaches psi's own, in integers throughout.
+    std::vector<std::int32_t> sums(pixels), all;
+    std::int64_t own = 0;
     for (const std::vector<std::uint32_t>& levels : drawn) {
       psi_.smallDeltas(grid.indexOf(levels), pattern.data());
+      for (const std::int16_t value : pattern) own += std::int64_t{value} * value;
       addUp(levels, sums);
-      for (std::size_t p = 0; p < pixels; ++p) {
-        own += std::int64_t{pattern[p]} * pattern[p];
-        separable += std::int64_t{sums[p]} * sums[p] / (kDraws * kDraws);
+      all.insert(all.end(), sums.begin(), sums.end());
+    }
+    std::int64_t low = 0;
+    scale_ = kMaxScale;
+    while (low < scale_) {
+      const std::int64_t middle = (low + scale_) / 2;
+      std::int64_t energy = 0;
+      for (const std::int32_t sum : all) {
+        const std::int64_t value = scaled(sum, middle);
+        energy += value * value;
+      }
+      if (energy >= own) {
+        scale_ = middle;
+      } else {
+        low = middle + 1;
       }
     }
-    scale_ = separable > 0 ? sqrtDet(static_cast<double>(own) / static_cast<double>(separable)) / kDraws : 0;
   }
 
  protected:
@@ -129,14 +142,19 @@ class SeparableSource final : public PerturbedSource {
     sums.resize(psi_.smallCount());
     small.resize(psi_.smallCount());
     addUp(psi_.grid().levelsOf(canonical), sums);
-    const long long limit = psi_.levels();
-    for (std::size_t p = 0; p < small.size(); ++p)
-      small[p] = static_cast<std::int16_t>(std::clamp(roundHalfEven(sums[p] * scale_), -limit, limit));
+    for (std::size_t p = 0; p < small.size(); ++p) small[p] = static_cast<std::int16_t>(scaled(sums[p], scale_));
     psi_.enlarge(small.data(), delta);
   }
 
  private:
   static constexpr std::int64_t kDraws = 256;
+  static constexpr std::int64_t kUnit = 4096;            // scale 1
+  static constexpr std::int64_t kMaxScale = 64 * kUnit;  // beyond, nearly every pixel is at the budget
+
+  std::int64_t scaled(std::int64_t sum, std::int64_t scale) const {
+    const std::int64_t limit = psi_.levels();
+    return std::clamp(roundedQuotient(sum * scale, kDraws * kUnit), -limit, limit);
+  }
 
   static std::int64_t roundedQuotient(std::int64_t a, std::int64_t b) {  // halves away from zero; b > 0
     return a >= 0 ? (a + b / 2) / b : -((-a + b / 2) / b);
@@ -154,7 +172,7 @@ class SeparableSource final : public PerturbedSource {
   std::vector<std::size_t> first_;     // of each factor's levels among the effects
   std::vector<std::int32_t> effects_;  // [levels of all factors, side, side, C], in 1/kDraws
   std::vector<std::int32_t> mean_;     // [side, side, C], in 1/kDraws
-  double scale_ = 0;
+  std::int64_t scale_ = 0;             // in 1/kUnit
 };
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace offaxis {
 SourcePtr withScrambledPsi(SourcePtr parent, const std::string& psiPath, std::uint64_t seed);
 
 // Each image gets psi's deltas of another one, by one random permutation of the factor grid: psi's own patterns, which
-// no longer say anything about the image's factors.
+// no longer say anything about the image's factors. (Where images coincide, some patterns are dealt more than once.)
 SourcePtr withPermutedPsi(SourcePtr parent, const std::string& psiPath, std::uint64_t seed);
 
 // The part of psi that is a sum of one pattern per factor: psi's mean pattern plus its main effect of each factor's

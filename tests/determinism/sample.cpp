@@ -1,4 +1,4 @@
-// Prints a hash of a sample of everything that is published: rendered images, noise, and an integer perturbation.
+// Prints a hash of a sample of what is published: rendered images, noise, and an integer perturbation.
 // check.sh builds it with several compilers, optimisation levels and processors; expected.txt holds what all must
 // print.
 #include <cstdio>

@@ -106,6 +106,7 @@ TEST(Objectives, BetaTcVaeAddsToTheVae) {
   const double tc = totalCorrelation(mu + (0.5 * logVariance).exp() * batch.eta, mu, logVariance).item<double>();
   EXPECT_NEAR(total("beta-tcvae", 5) - total("beta-tcvae", 1), 4 * tc, 1e-2 * std::fabs(tc));
   EXPECT_GT(tc, .1);
+  EXPECT_THROW(makeObjective("beta-tcvae", {PixelLoss::SquaredError, .5}), Error);
 }
 
 TEST(Objectives, BernoulliAndSquaredErrorClosedForms) {

@@ -7,12 +7,15 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "core/error.h"
 #include "core/philox.h"
+#include "datasets/content.h"
 #include "learn/reference.h"
 #include "storage/hash.h"
+#include "storage/staged.h"
 #include "variants/psi_network.h"
 
 namespace offaxis {
@@ -269,6 +272,30 @@ TEST(ManipulateTest, WritesAPsiThatNamesItsDataset) {
   EXPECT_EQ(psi.side(), 8u);
   EXPECT_NE(psi.provenance.find("\"warmup_steps\":30"), std::string::npos);
   EXPECT_LT(result.quantisationMean, 0.5);
+}
+
+TEST(ManipulateTest, CurvesSayWhatHappensToTheBudgetAndTheObjective) {
+  ManipulateSettings s = tiny();
+  s.warmupSteps = 50;  // points of the curves come every 50 steps
+  s.psiSteps = 100;
+  const ManipulateResult result = runTiny(s, freshDirectory("curves"));
+  const nlohmann::json log = nlohmann::json::parse(readTextFile(result.logPath));
+  ASSERT_GE(log.at("curves").size(), 3u);
+  for (const nlohmann::json& point : log.at("curves")) {
+    const bool psi = point.at("phase") == "psi";
+    EXPECT_EQ(point.at("mean_abs_m").get<double>() > 0, psi);
+    EXPECT_LE(point.at("saturated_share").get<double>(), 1);
+    EXPECT_EQ(point.at("clipped_share").get<double>() > 0, psi) << "the bars are 0 and 255: every outward move is cut";
+    EXPECT_EQ(point.at("rungs").size(), s.ladder.size());
+    for (std::size_t r = 0; r < s.ladder.size(); ++r) {
+      const nlohmann::json& rung = point.at("rungs").at(r);
+      const double weight = log.at("original").at(r).at("kl_weight");
+      EXPECT_NEAR(rung.at("J_ent_minus_J_dis").get<double>(),
+                  rung.at("L_ent").get<double>() - rung.at("L_dis").get<double>() +
+                      weight * (rung.at("KL_ent").get<double>() - rung.at("KL_dis").get<double>()),
+                  1e-9);
+    }
+  }
 }
 
 TEST(ManipulateTest, RefusesWhatDoesNotFit) {

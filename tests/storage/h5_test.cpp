@@ -257,6 +257,39 @@ TEST(H5, ReadsWhatH5pyWrites) {
   EXPECT_EQ(reader.rowsPerDeflatedChunk("tiles"), 0U);
 }
 
+// A chunk of 80 bytes whose stream goes on for 64 MiB: the library would inflate all of it.
+TEST(H5, InflatesNoMoreThanAChunkHolds) {
+  TemporaryDirectory directory;
+  std::vector<std::uint8_t> stream;
+  Compressor(9).compress(std::vector<std::uint8_t>(64 << 20).data(), 64 << 20, stream);
+  const auto write = [&](const std::string& path, std::uint64_t rows, const std::vector<std::uint8_t>& chunk) {
+    h5::Writer writer(path);
+    writer.createChunked("x", Type::F64, {rows, 10}, rows, 9);
+    writer.writeChunk("x", 0, chunk);
+    writer.close();
+  };
+  // 800 kB a chunk, so that the stream's 64 kB are no longer than an honest one's could be.
+  write(directory / "bomb.h5", 10000, stream);
+  const h5::Reader reader(directory / "bomb.h5");
+  std::vector<double> values(100000, 1.0);
+  struct rusage before {
+  }, after{};
+  ::getrusage(RUSAGE_SELF, &before);
+  expectError(ErrorKind::BadFile, "damaged chunk", [&] { reader.readRows("x", Type::F64, 0, 10, values.data()); });
+  expectError(ErrorKind::BadFile, "damaged chunk", [&] {
+    reader.readArray("x", Type::F64, {10000, 10}, values.data());
+  });
+  ::getrusage(RUSAGE_SELF, &after);
+  EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 16 << 10) << "kB";
+  // The same way of writing with an honest stream reads back.
+  std::vector<double> honest(100000);
+  std::iota(honest.begin(), honest.end(), 0.0);
+  Compressor(9).compress(honest.data(), honest.size() * sizeof(double), stream);
+  write(directory / "honest.h5", 10000, stream);
+  h5::Reader(directory / "honest.h5").readArray("x", Type::F64, {10000, 10}, values.data());
+  EXPECT_TRUE(values == honest);
+}
+
 TEST(H5, SaysWhatIsWrongWithAPath) {
   const TemporaryDirectory directory;
   expectError(ErrorKind::BadFile, "No such file", [&] { h5::Reader(directory / "none.h5"); });
