@@ -55,7 +55,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", nargs="?", default="build/release")
     parser.add_argument("--dataset", default="xysquares:spacing=1")
-    parser.add_argument("--peer-images", type=int, default=32768)
+    parser.add_argument("--peer-images", type=int, default=16384)
     parser.add_argument("--repeat", type=int, default=2)
     arguments = parser.parse_args()
     program = os.path.join(arguments.build, "bin", "offaxis")

@@ -42,7 +42,7 @@ def regions(image, floor, wall, thing):
 
 
 def compare_shapes3d(images, samples, classes):
-    errors, agree, labelled, pairs = [], 0, 0, []
+    errors, agree, labelled, relabelled, pairs = [], 0, 0, 0, []
     for sample, levels in zip(samples, classes):
         floor, _, thing, _, shape, _ = levels
         candidates = []
@@ -51,8 +51,9 @@ def compare_shapes3d(images, samples, classes):
             block = images[first:first + 480].reshape(8, 4, 15, 64, 64, 3)[:, shape]
             error = np.abs(block.astype(np.int16) - sample).mean((2, 3, 4))
             at = np.unravel_index(error.argmin(), error.shape)
-            candidates.append((error[at], wall, block[at]))
-        error, wall, ours = min(candidates, key=lambda c: c[0])
+            candidates.append((error[at], wall, block[at], at))
+        error, wall, ours, at = min(candidates, key=lambda c: c[0])
+        relabelled += (wall, *at) != tuple(levels[[1, 3, 5]])
         errors.append(error)
         a, b = regions(sample, floor, wall, thing), regions(ours, floor, wall, thing)
         both = (a >= 0) & (b >= 0)
@@ -62,7 +63,8 @@ def compare_shapes3d(images, samples, classes):
     order = np.lexsort((classes[:, 5], classes[:, 3], classes[:, 4]))  # every other one was fitted to
     print(f"{len(samples)} samples: mean absolute error {np.mean(errors):.2f} levels of 255 (largest {max(errors):.2f}; fitted half "
           f"{errors[order[::2]].mean():.2f}, held half {errors[order[1::2]].mean():.2f}); "
-          f"{labelled - agree} of {labelled} pixels whose colour names one region lie in another")
+          f"{labelled - agree} of {labelled} pixels whose colour names one region lie in another; "
+          f"{relabelled} labels name another wall, scale or orientation than the nearest image")
     return pairs
 
 

@@ -102,7 +102,12 @@ const Known& identify(const std::string& path) {
   if (S_ISDIR(status.st_mode)) refuse(path, "it is a directory", "name the file in it");
   if (!S_ISREG(status.st_mode)) refuse(path, "it is not a regular file");
   if (status.st_size == 0) refuse(path, "it is empty", "fetch it again");
-  if (const Known* known = lookAt(path)) return *known;
+  try {
+    if (const Known* known = lookAt(path)) return *known;
+  } catch (const Error& e) {
+    if (!e.hint().empty()) throw;
+    throw Error(e.kind(), e.what(), "give the dSprites npz or HDF5 file or Shapes3D's; fetch a damaged one again");
+  }
   if (isZip(firstBytes(path))) {
     refuse(path, "it is a zip archive without imgs.npy and latents_values.npy, so not the dSprites npz");
   }

@@ -8,6 +8,7 @@
 #include "core/philox.h"
 #include "storage/hash.h"
 #include "storage/temporary.h"
+#include "support/zip.h"
 
 namespace offaxis {
 namespace {
@@ -34,21 +35,6 @@ std::vector<std::pair<std::string, NpyArray>> sample() {
           {"small", arrayOf<std::int32_t>(NpyType::I32, {1, 1, 2}, {-5, 6})}};
 }
 
-// A zip of stored members with any content, made by libzip.
-void putZip(const std::string& path, const std::vector<std::pair<std::string, std::string>>& members,
-            int method = ZIP_CM_STORE) {
-  int code = 0;
-  zip_t* archive = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code);
-  ASSERT_NE(archive, nullptr);
-  for (const auto& [name, content] : members) {
-    const zip_int64_t index =
-        zip_file_add(archive, name.c_str(), zip_source_buffer(archive, content.data(), content.size(), 0), 0);
-    ASSERT_GE(index, 0);
-    zip_set_file_compression(archive, static_cast<zip_uint64_t>(index), method, 0);
-  }
-  ASSERT_EQ(zip_close(archive), 0);
-}
-
 std::string npy(const std::string& header, const std::string& payload, char major = 1, char minor = 0) {
   std::string bytes = "\x93NUMPY";
   bytes += major;
@@ -61,7 +47,7 @@ std::string npy(const std::string& header, const std::string& payload, char majo
 
 void expectRefused(const std::string& part, const std::string& content, std::uint64_t limit = 1 << 20) {
   const TemporaryDirectory directory;
-  putZip(directory / "bad.npz", {{"x.npy", content}});
+  testing::writeZip(directory / "bad.npz", {{"x.npy", content}}, ZIP_CM_STORE);
   expectError(ErrorKind::BadFile, part, [&] { readNpz(directory / "bad.npz", "x", limit); });
 }
 
@@ -149,7 +135,7 @@ TEST(Npz, ReadsEveryVersionAndSpelling) {
   for (const std::string& content : {npy(kHeader, kPayload), npy(kHeader, kPayload, 2), npy(kHeader, kPayload, 3),
                                      npy("{\"shape\":(2L,),\"fortran_order\":False,\"descr\":\"<i4\"}", kPayload)}) {
     const TemporaryDirectory directory;
-    putZip(directory / "a.npz", {{"x.npy", content}, {"readme.txt", "not an array"}});
+    testing::writeZip(directory / "a.npz", {{"x.npy", content}, {"readme.txt", "not an array"}}, ZIP_CM_STORE);
     const NpyArray array = readNpz(directory / "a.npz", "x");
     EXPECT_EQ(array.type, NpyType::I32);
     EXPECT_EQ(array.dims, (std::vector<std::uint64_t>{2}));
@@ -207,12 +193,12 @@ TEST(Npz, SaysWhichArraysThereAre) {
 TEST(Npz, BombsAreRefusedBeforeMemoryIsTaken) {
   const TemporaryDirectory directory;
   const std::string header = "{'descr': '|u1', 'fortran_order': False, 'shape': (67108864,), }\n";
-  putZip(directory / "bomb.npz", {{"x.npy", npy(header, std::string(1 << 26, '\0'))}}, ZIP_CM_DEFLATE);
+  testing::writeZip(directory / "bomb.npz", {{"x.npy", npy(header, std::string(1 << 26, '\0'))}}, ZIP_CM_DEFLATE, 9);
   EXPECT_LT(bytesOf(directory / "bomb.npz").size(), 100000U);
   expectError(ErrorKind::BadFile, "larger than", [&] { readNpz(directory / "bomb.npz", "x", 1 << 20); });
   EXPECT_EQ(readNpz(directory / "bomb.npz", "x").bytes.size(), std::size_t{1} << 26);
 
-  putZip(directory / "liar.npz", {{"x.npy", npy(kHeader, kPayload)}}, ZIP_CM_DEFLATE);
+  testing::writeZip(directory / "liar.npz", {{"x.npy", npy(kHeader, kPayload)}}, ZIP_CM_DEFLATE, 9);
   std::string bytes = bytesOf(directory / "liar.npz");
   const std::size_t central = bytes.find("PK\1\2");
   ASSERT_NE(central, std::string::npos);

@@ -16,6 +16,7 @@
 
 #include "core/philox.h"
 #include "datasets/registry.h"
+#include "support/zip.h"
 
 namespace offaxis::testing {
 
@@ -92,21 +93,6 @@ inline OriginalRows originalRows(const std::string& family, std::uint32_t side,
 }
 
 // ------------------------------------------------------------------------------------------------------------ npz
-
-using ZipMembers = std::vector<std::pair<std::string, std::string>>;
-
-inline void writeZip(const std::string& path, const ZipMembers& members, int method = ZIP_CM_DEFLATE) {
-  int code = 0;
-  zip_t* archive = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code);
-  ASSERT_NE(archive, nullptr);
-  for (const auto& [name, content] : members) {
-    const zip_int64_t index =
-        zip_file_add(archive, name.c_str(), zip_source_buffer(archive, content.data(), content.size(), 0), 0);
-    ASSERT_GE(index, 0);
-    zip_set_file_compression(archive, static_cast<zip_uint64_t>(index), method, 1);
-  }
-  ASSERT_EQ(zip_close(archive), 0);
-}
 
 inline std::string npyBytes(const std::string& descr, const std::vector<std::uint64_t>& dims, const void* data,
                             std::size_t bytes, const std::string& fortran = "False") {

@@ -11,6 +11,7 @@ namespace offaxis {
 namespace {
 
 using nlohmann::json;
+using testing::BadCall;
 using testing::contentsOf;
 using testing::Outcome;
 using testing::shell;
@@ -64,12 +65,6 @@ TEST(Tools, EmitByOptionOrExpressionIsTheSame) {
   EXPECT_TRUE(contentsOf(d / "a.h5") == contentsOf(d / "b.h5"));
 }
 
-struct BadCall {
-  const char* line;
-  int code;
-  const char* says;
-};
-
 TEST(Tools, BadCallsSayWhatIsWrong) {
   const TempDirectory d;
   ASSERT_EQ(
@@ -115,16 +110,7 @@ TEST(Tools, BadCallsSayWhatIsWrong) {
       {"offaxis list everything", 2, "datasets, variants, models, metrics"},
       {"offaxis list --config nowhere.ini", 3, "nowhere.ini"},
   };
-  const auto before = std::distance(std::filesystem::directory_iterator(d.path()), {});
-  for (const BadCall& call : calls) {
-    const Outcome outcome = shell("cd " + d.path() + "; " + call.line);
-    EXPECT_EQ(outcome.code, call.code) << call.line << "\n" << outcome.err;
-    EXPECT_NE(outcome.err.find(call.says), std::string::npos) << call.line << "\n" << outcome.err;
-    EXPECT_EQ(outcome.out, "") << call.line;
-    const auto lines = std::count(outcome.err.begin(), outcome.err.end(), '\n');
-    EXPECT_LE(lines, std::string(call.line) == "offaxis" ? 30 : 3) << outcome.err;
-  }
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(d.path()), {}), before) << "something was left behind";
+  testing::expectBadCalls(d.path(), calls);
 }
 
 TEST(Tools, ErrorsAreJsonUnderJson) {

@@ -13,6 +13,7 @@ namespace offaxis {
 namespace {
 
 using nlohmann::json;
+using testing::BadCall;
 using testing::contentsOf;
 using testing::originalRows;
 using testing::OriginalRows;
@@ -127,12 +128,6 @@ TEST(ImportTool, OriginalsNeedImportingFirst) {
   EXPECT_NE(refused.err.find("offaxis import original.npz -o dsprites-imported.h5"), std::string::npos) << refused.err;
 }
 
-struct BadCall {
-  const char* line;
-  int code;
-  const char* says;
-};
-
 TEST(ImportTool, BadCallsSayWhatIsWrong) {
   const TempDirectory d;
   writeImportedShapes3D(d.path());
@@ -158,15 +153,7 @@ TEST(ImportTool, BadCallsSayWhatIsWrong) {
       {"offaxis import empty.h5 -o x.h5", 3, "it is empty"},
       {"offaxis import . -o x.h5", 3, "it is a directory"},
   };
-  const auto before = std::distance(std::filesystem::directory_iterator(d.path()), {});
-  for (const BadCall& call : calls) {
-    const Outcome outcome = shell("cd " + d.path() + "; " + call.line);
-    EXPECT_EQ(outcome.code, call.code) << call.line << "\n" << outcome.err;
-    EXPECT_NE(outcome.err.find(call.says), std::string::npos) << call.line << "\n" << outcome.err;
-    EXPECT_EQ(outcome.out, "") << call.line;
-    EXPECT_LE(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 3) << outcome.err;
-  }
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(d.path()), {}), before) << "something was left behind";
+  testing::expectBadCalls(d.path(), calls);
 }
 
 TEST(ImportTool, HelpAndConfig) {
