@@ -8,7 +8,7 @@
 namespace offaxis {
 namespace {
 
-constexpr std::uint64_t kFingerprintRows = 64;
+constexpr std::uint64_t kSampledRows = 64;
 constexpr std::uint64_t kBlock = 64;  // images that one work item reads and hashes
 
 std::uint64_t blockCount(const Source& source) {
@@ -62,20 +62,20 @@ Digest rawSha256(const Source& source, const Context& context) {
   return hash.finish();
 }
 
-std::string fingerprint(const Source& root) {
-  const SourceInfo& info = root.info();
-  const Philox philox(0, "fingerprint");
-  RowHasher hashRow(info.shape, info.grid.factorCount());
-  RootHasher all(info.grid, kFingerprintRows);
-  std::vector<std::uint8_t> image(info.shape.bytes());
-  std::vector<double> values(info.grid.factorCount());
-  for (std::uint64_t i = 0; i < kFingerprintRows; ++i) {
-    const std::uint64_t row = philox.below(root.size(), i);
-    root.read(row, image.data());
-    info.grid.valuesOf(root.gridIndex(row), values.data());
-    all.add(hashRow(values.data(), image.data()));
+std::string sampledRoot(const Source& source, std::string_view stream, std::uint64_t count) {
+  const Philox philox(0, stream);
+  RootHasher all(source.info().grid, count);
+  std::vector<std::uint8_t> image(source.info().shape.bytes());
+  for (std::uint64_t i = 0; i < kSampledRows; ++i) {
+    const std::uint64_t row = philox.below(source.size(), i);
+    source.read(row, image.data());
+    for (const Digest& digest : rowDigests(source, row, 1, image.data())) all.add(digest);
   }
   return toHex(all.finish());
+}
+
+std::string fingerprint(const Source& root) {
+  return sampledRoot(root, "fingerprint", kSampledRows);
 }
 
 std::vector<Digest> rowDigests(const Source& source, std::uint64_t first, std::uint64_t count,

@@ -1,6 +1,11 @@
 // Hashes over all images of a source, streamed: the content root that identifies it, and the plain SHA-256.
 #pragma once
 
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "core/context.h"
 #include "datasets/source.h"
 #include "storage/hash.h"
@@ -12,6 +17,10 @@ Digest contentRoot(const Source& source, const Context& context);
 
 // SHA-256 over the concatenated HWC bytes of all images in index order.
 Digest rawSha256(const Source& source, const Context& context);
+
+// Root (hex) over 64 rows of `source`, drawn by Philox(0, stream), hashed as one of `count` images: a glance instead of
+// a pass over all of them.
+std::string sampledRoot(const Source& source, std::string_view stream, std::uint64_t count);
 
 // SHA-256 (hex) over the rows of 64 fixed, pseudo-random grid indices of the root: tells two datasets apart at once,
 // where the content root would take a pass over all images. The root must hold the full grid.

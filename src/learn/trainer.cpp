@@ -10,6 +10,7 @@
 #include "core/philox.h"
 #include "core/text.h"
 #include "core/version.h"
+#include "datasets/content.h"
 #include "learn/adam.h"
 #include "learn/checkpoint.h"
 #include "learn/device.h"
@@ -302,20 +303,7 @@ std::string resolveNet(const std::string& name, const ImageShape& image) {
 }
 
 std::string sourceIdentity(const Source& source) {
-  constexpr std::uint64_t kRows = 64;
-  const SourceInfo& info = source.info();
-  const Philox philox(0, "source identity");
-  RowHasher hashRow(info.shape, info.grid.factorCount());
-  RootHasher all(info.grid, source.size());
-  std::vector<std::uint8_t> image(info.shape.bytes());
-  std::vector<double> values(info.grid.factorCount());
-  for (std::uint64_t i = 0; i < kRows; ++i) {
-    const std::uint64_t row = philox.below(source.size(), i);
-    source.read(row, image.data());
-    info.grid.valuesOf(source.gridIndex(row), values.data());
-    all.add(hashRow(values.data(), image.data()));
-  }
-  return toHex(all.finish());
+  return sampledRoot(source, "source identity", source.size());
 }
 
 std::string runIdentity(const Source& source, const TrainSettings& settings) {
