@@ -27,12 +27,14 @@ const cli::Verb kVerb{
      {"eps", "E", "0.1", "budget: |delta| <= floor(255 E) levels"},
      {"seed", "N", "0", "of every draw"},
      {"profile", "P", "quick", "quick, pilot or paper"},
-     {"rotation", "NAME", "", "of the entangled model: blocks, pairs or random"},
+     {"rotation", "NAME", "", "of the entangled model: blocks, pairs or random; NAME:FACTOR,FACTOR,.. rotates these alone"},
      {"loss", "NAME", "", "of the reference models: squared-error or bernoulli"},
      {"ladder", "W,W,...", "", "KL weights, as multiples of the pixel variance per factor"},
-     {"harmonics", "H,H,...", "", "of psi's inputs; 'none' for none"},
+     {"harmonics", "H,H,...", "", "of psi's rotated inputs; 'none' for none"},
      {"batch", "N", "", "images a step"},
-     {"draws", "N", "", "noise draws for each image"},
+     {"draws", "N", "", "noise draws for each image; 0 for reference models without noise"},
+     {"ensemble", "N", "", "reference models of each kind at every rung"},
+     {"inputs", "NAME", "", "of psi: rotated, factors or one-hot"},
      {"rate", "R", "", "learning rate of the reference models"},
      {"psi-rate", "R", "", "learning rate of psi"},
      {"warmup-steps", "N", "", "reference models alone, on the original"},
@@ -62,7 +64,9 @@ ManipulateSettings parse(const cli::Arguments& a) {
     s.harmonics = a.text("harmonics") == "none" ? std::vector<double>{} : parseList(a.text("harmonics"), "harmonics");
   }
   if (a.given("batch")) s.batch = static_cast<int>(a.integer("batch", 2, 4096));
-  if (a.given("draws")) s.draws = static_cast<int>(a.integer("draws", 1, 64));
+  if (a.given("draws")) s.draws = static_cast<int>(a.integer("draws", 0, 64));
+  if (a.given("ensemble")) s.ensemble = static_cast<int>(a.integer("ensemble", 1, 16));
+  if (a.given("inputs")) s.inputs = a.text("inputs");
   if (a.given("rate")) s.rate = a.real("rate", 1e-8, 1.0);
   if (a.given("psi-rate")) s.psiRate = a.real("psi-rate", 1e-8, 1.0);
   if (a.given("warmup-steps")) s.warmupSteps = a.integer("warmup-steps", 1, kMany);

@@ -13,10 +13,10 @@
 
 #include "core/error.h"
 #include "core/philox.h"
+#include "core/rotation.h"
 #include "core/text.h"
 #include "learn/cached_source.h"
 #include "learn/encode.h"
-#include "learn/perturbation.h"
 #include "storage/file_lock.h"
 #include "storage/staged.h"
 #include "variants/expression.h"
@@ -208,7 +208,7 @@ class Evaluation {
     std::size_t varying = 0;
     for (const std::uint32_t size : sizes_) varying += size > 1 ? 1 : 0;
     result_.rotation = varying < 2 ? "none" : "blocks";
-    rotation_ = varying < 2 ? std::vector<double>() : rotationMatrix("blocks", sizes_, 0);
+    rotation_ = varying < 2 ? std::vector<double>() : rotationMatrix("blocks", first().grid, 0);
   }
 
   TrainSettings trainSettings(const Cell& cell) const {

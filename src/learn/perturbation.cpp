@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "core/philox.h"
+#include "core/rotation.h"
 #include "datasets/content.h"
 #include "learn/device.h"
 #include "learn/reference.h"
@@ -62,14 +63,17 @@ void check(const ManipulateSettings& s, const SourceInfo& info) {
     if (!(weight > 0 && weight < 1e6)) usage("a KL weight is " + formatReal(weight), "give positive numbers");
   }
   if (s.sign != 1 && s.sign != -1) usage("the sign is " + std::to_string(s.sign), "give 1 or -1");
-  if (s.batch < 2 || s.draws < 1 || s.measureDraws < 1 || s.measureRows < 2)
-    usage("a batch is too small", "give at least 2 images and 1 draw");
+  if (s.batch < 2 || s.draws < 0 || s.measureDraws < 1 || s.measureRows < 2)
+    usage("a batch is too small", "give at least 2 images");
+  if (s.ensemble < 1) usage("an ensemble needs at least one model", "give a positive number");
+  if (s.inputs != "rotated" && s.inputs != "factors" && s.inputs != "one-hot")
+    usage("no inputs are called '" + s.inputs + "'", "known: rotated, factors, one-hot");
   if (s.warmupSteps == 0 || s.freshSteps == 0)
     usage("reference models need at least one step", "give positive numbers of steps");
 }
 
 Json settingsJson(const ManipulateSettings& s) {
-  return {{"eps", s.eps.text()},
+  Json json{{"eps", s.eps.text()},
           {"levels", s.eps.levels()},
           {"seed", s.seed},
           {"profile", s.profile},
@@ -93,6 +97,10 @@ Json settingsJson(const ManipulateSettings& s) {
           {"sign", s.sign},
           {"measure_rows", s.measureRows},
           {"measure_draws", s.measureDraws}};
+  // Named only where they are used: runs made before there were these settings stay what they are.
+  if (s.ensemble != 1) json["ensemble"] = s.ensemble;
+  if (s.inputs != "rotated") json["inputs"] = s.inputs;
+  return json;
 }
 
 Json toJson(const ReferenceMeasure& m) {
@@ -250,20 +258,26 @@ class Manipulation {
       features_.factorSizes.push_back(static_cast<std::uint32_t>(factor.size()));
       features_.factorKinds.push_back(factor.kind);
     }
-    features_.rotation = rotationMatrix(s_.rotation, features_.factorSizes, s_.seed);
-    features_.harmonics = s_.harmonics;
+    features_.rotation = rotationMatrix(s_.rotation, info_.grid, s_.seed);
     const Tensor rotation =
         torch::tensor(features_.rotation, torch::kFloat64).view({k_, k_}).to(device_, torch::kFloat32);
+    if (s_.inputs == "rotated") {
+      features_.harmonics = s_.harmonics;
+    } else {
+      features_.rotation.clear();
+      features_.oneHot = s_.inputs == "one-hot";
+    }
     eps_ = s_.eps.levels() / 255.0;
     const NetSettings reference{info_.shape, static_cast<int>(k_), s_.referenceChannels, {}, s_.referenceDense};
-    for (std::size_t m = 0; m < s_.ladder.size() * kKinds; ++m) {
+    perRung_ = static_cast<std::size_t>(s_.ensemble) * kKinds;
+    for (std::size_t m = 0; m < s_.ladder.size() * perRung_; ++m) {
       models_.emplace_back(reference, s_, m % kKinds == 0 ? rotation : Tensor(), device_);
     }
-    sums_.assign(kCurveHead + 2 * models_.size(), 0.0);
+    sums_.assign(kCurveHead + 2 * kKinds * s_.ladder.size(), 0.0);
     const NetSettings net{info_.shape, static_cast<int>(features_.count()), s_.psiChannels, {}, s_.psiDense};
     psi_ = Decoder(net);
     initialise(*psi_, "psi", s_.seed);
-    shapeStart(psi_, features_);
+    if (!features_.rotation.empty()) shapeStart(psi_, features_);
     psi_->to(device_);
     psiAdam_.emplace(psi_->parameters(), s_.psiRate);
     identity_ = settingsJson(s_);
@@ -367,6 +381,7 @@ class Manipulation {
 
   // [D,N,K]; every other draw is the negative of the one before, which cancels the odd part of the noise.
   Tensor noise(const Philox& stream, const std::vector<std::uint64_t>& indices, std::int64_t n, int draws) const {
+    if (s_.draws == 0) return torch::zeros({1, n, k_}).to(device_);
     Tensor eta = torch::empty({draws, n, k_});
     for (int d = 0; d < draws; ++d) {
       float* to = eta.data_ptr<float>() + d * n * k_;
@@ -403,8 +418,16 @@ class Manipulation {
     return images.permute({0, 3, 1, 2}).to(device_);
   }
 
+  // Both kinds of a member start alike, members differently.
+  void startRung(std::size_t rung, const std::string& scope) {
+    for (std::size_t i = 0; i < perRung_; ++i) {
+      const std::size_t member = i / kKinds;
+      models_[rung * perRung_ + i].initialise(scope + (member > 0 ? "." + std::to_string(member) : ""), s_.seed);
+    }
+  }
+
   void startModels(const std::string& scope) {
-    for (std::size_t m = 0; m < models_.size(); ++m) models_[m].initialise(scope + std::to_string(m / kKinds), s_.seed);
+    for (std::size_t rung = 0; rung < s_.ladder.size(); ++rung) startRung(rung, scope + std::to_string(rung));
   }
 
   // A rung whose models were just started anew says nothing yet about where to push.
@@ -444,16 +467,13 @@ class Manipulation {
       const std::uint64_t since = step_ - s_.warmupSteps;
       if (since > 0 && since % s_.restartEvery == 0) {
         const std::uint64_t rung = since / s_.restartEvery % s_.ladder.size();
-        for (int kind = 0; kind < kKinds; ++kind) {
-          models_[rung * kKinds + static_cast<std::size_t>(kind)].initialise(
-              "restart" + std::to_string(since / s_.restartEvery), s_.seed);
-        }
+        startRung(rung, "restart" + std::to_string(since / s_.restartEvery));
       }
     }
 
     std::vector<ReferenceModel::Step> steps(models_.size());
     tasks(models_.size(),
-          [&](std::uint64_t i) { steps[i] = models_[i].run(batch.w, eta, target, weights_[i / kKinds], true); });
+          [&](std::uint64_t i) { steps[i] = models_[i].run(batch.w, eta, target, weights_[i / perRung_], true); });
 
     if (withPsi) {
       Tensor signal;
@@ -461,11 +481,14 @@ class Manipulation {
       std::int64_t rungs = 0;
       for (std::size_t r = 0; r < s_.ladder.size(); ++r) {
         if (resting == r && s_.ladder.size() > 1) continue;
-        const Tensor one = psiSignal(steps[r * kKinds + 1].reconstruction, steps[r * kKinds].reconstruction, loss_);
-        signal = rungs++ == 0 ? one : signal + one;
+        for (std::size_t i = r * perRung_; i < (r + 1) * perRung_; i += kKinds) {
+          const Tensor one = psiSignal(steps[i + 1].reconstruction, steps[i].reconstruction, loss_);
+          signal = signal.defined() ? signal + one : one;
+        }
+        ++rungs;
       }
       // What all images share moves no axis, but is where two trainings differ most: psi would saturate on it.
-      signal = (signal - signal.mean(0, true)) * (s_.sign / static_cast<double>(rungs * batch.size()));
+      signal = (signal - signal.mean(0, true)) * (s_.sign / static_cast<double>(rungs * s_.ensemble * batch.size()));
       std::vector<std::vector<Tensor>> gradients(kChunks);
       tasks(kChunks, [&](std::uint64_t c) {
         const Tensor toM = throughClip(chunk(x, c), m[c].detach(), eps_, chunk(signal, c));
@@ -496,8 +519,9 @@ class Manipulation {
                     "the losses of the reference models are not finite at step " + std::to_string(step_),
                     "lower the learning rate (--rate)");
       }
-      sums_[kCurveHead + 2 * i] += rec;
-      sums_[kCurveHead + 2 * i + 1] += kl;
+      double* const sum = &sums_[kCurveHead + 2 * (i / perRung_ * kKinds + i % kKinds)];
+      sum[0] += rec / s_.ensemble;
+      sum[1] += kl / s_.ensemble;
     }
     if ((step_ + 1) % 10 == 0) {
       const std::size_t top = s_.ladder.size() - 1;
@@ -534,7 +558,7 @@ class Manipulation {
       const Tensor eta = noise(noiseStream, indices, batch.size(), s_.measureDraws);
       const Tensor x = onUnit(integer_ ? shipped(batch) : batch.images);
       for (std::size_t m = 0; m < models_.size(); ++m) {
-        const auto step = models_[m].run(batch.w, eta, x, weights_[m / kKinds], false);
+        const auto step = models_[m].run(batch.w, eta, x, weights_[m / perRung_], false);
         const Tensor r = step.rec.to(torch::kCPU, torch::kFloat64).contiguous();
         const Tensor q = step.kl.to(torch::kCPU, torch::kFloat64).contiguous();
         rec[m][block].assign(r.data_ptr<double>(), r.data_ptr<double>() + r.numel());
@@ -564,16 +588,20 @@ class Manipulation {
       RungMeasure measure;
       measure.weight = weight;
       std::vector<double> recGap(s_.measureRows), objectiveGap(s_.measureRows);
-      for (std::size_t kind = 0; kind < kKinds; ++kind) {
-        const std::vector<double> recs = joinedUp(rec[r * kKinds + kind]);
-        const std::vector<double> kls = joinedUp(kl[r * kKinds + kind]);
-        ReferenceMeasure& to = kind == 0 ? measure.entangled : measure.disentangled;
-        to = {mean(recs), mean(kls), mean(recs) + weight * mean(kls)};
-        for (std::size_t i = 0; i < recs.size(); ++i) {
-          recGap[i] += (kind == 0 ? 1 : -1) * recs[i];
-          objectiveGap[i] += (kind == 0 ? 1 : -1) * (recs[i] + weight * kls[i]);
+      for (std::size_t i = 0; i < perRung_; ++i) {
+        const bool entangled = i % kKinds == 0;
+        const std::vector<double> recs = joinedUp(rec[r * perRung_ + i]);
+        const std::vector<double> kls = joinedUp(kl[r * perRung_ + i]);
+        ReferenceMeasure& to = entangled ? measure.entangled : measure.disentangled;
+        to.rec += mean(recs) / s_.ensemble;
+        to.kl += mean(kls) / s_.ensemble;
+        const double share = (entangled ? 1.0 : -1.0) / s_.ensemble;
+        for (std::size_t image = 0; image < recs.size(); ++image) {
+          recGap[image] += share * recs[image];
+          objectiveGap[image] += share * (recs[image] + weight * kls[image]);
         }
       }
+      for (ReferenceMeasure* m : {&measure.entangled, &measure.disentangled}) m->objective = m->rec + weight * m->kl;
       measure.recGapError = standardError(recGap);
       measure.objectiveGapError = standardError(objectiveGap);
       measures.push_back(measure);
@@ -816,7 +844,8 @@ class Manipulation {
   double eps_ = 0;
   PsiFeatures features_;
   std::vector<double> weights_;
-  std::vector<ReferenceModel> models_;  // rung by rung: entangled, disentangled
+  std::vector<ReferenceModel> models_;  // rung by rung, member by member: entangled, disentangled
+  std::size_t perRung_ = 0;
   Decoder psi_{nullptr};
   std::optional<Adam> psiAdam_;
   std::optional<PsiNetwork> integer_;
@@ -847,65 +876,6 @@ ManipulateSettings ManipulateSettings::forProfile(const std::string& profile) {
   s.psiSteps = 6000 * scale;
   s.freshSteps = 2000 * scale;
   return s;
-}
-
-std::vector<double> rotationMatrix(const std::string& name, const std::vector<std::uint32_t>& factorSizes,
-                                   std::uint64_t seed) {
-  const std::size_t k = factorSizes.size();
-  std::vector<std::size_t> varying;
-  for (std::size_t i = 0; i < k; ++i) {
-    if (factorSizes[i] > 1) varying.push_back(i);
-  }
-  const std::size_t n = varying.size();
-  if (n < 2)
-    usage("a rotation needs two factors that vary, this dataset has " + std::to_string(n), "choose another dataset");
-  std::vector<double> r(k * k, 0.0);
-  for (std::size_t i = 0; i < k; ++i) r[i * k + i] = factorSizes[i] > 1 ? 0.0 : 1.0;
-  auto at = [&](std::size_t row, std::size_t column) -> double& { return r[varying[row] * k + varying[column]]; };
-  auto pair = [&](std::size_t i) {
-    const double half = sqrtDet(0.5);
-    at(i, i) = half;
-    at(i, i + 1) = -half;
-    at(i + 1, i) = half;
-    at(i + 1, i + 1) = half;
-  };
-  auto triple = [&](std::size_t i) {
-    constexpr double kBlock[3][3] = {{2, -1, 2}, {2, 2, -1}, {-1, 2, 2}};
-    for (std::size_t a = 0; a < 3; ++a) {
-      for (std::size_t b = 0; b < 3; ++b) at(i + a, i + b) = kBlock[a][b] / 3.0;
-    }
-  };
-  if (name == "blocks" || name == "pairs") {
-    for (std::size_t i = 0; i < n;) {
-      const std::size_t left = n - i;
-      // 4 = 2 + 2 and 2 = 2 are what triples cannot cover; an odd count of pairs ends in one triple.
-      const bool three = name == "blocks" ? left == 3 || left >= 5 : left == 3;
-      if (three) {
-        triple(i);
-      } else {
-        pair(i);
-      }
-      i += three ? 3 : 2;
-    }
-  } else if (name == "random") {
-    const Philox stream(seed, "manipulate:rotation");
-    for (std::size_t row = 0; row < n; ++row) {
-      for (std::size_t column = 0; column < n; ++column) at(row, column) = stream.normalPair(row, column)[0];
-      for (int pass = 0; pass < 2; ++pass) {  // twice is enough for orthogonality to rounding
-        for (std::size_t before = 0; before < row; ++before) {
-          double dot = 0;
-          for (std::size_t c = 0; c < n; ++c) dot += at(row, c) * at(before, c);
-          for (std::size_t c = 0; c < n; ++c) at(row, c) -= dot * at(before, c);
-        }
-      }
-      double norm = 0;
-      for (std::size_t c = 0; c < n; ++c) norm += at(row, c) * at(row, c);
-      for (std::size_t c = 0; c < n; ++c) at(row, c) /= sqrtDet(norm);
-    }
-  } else {
-    usage("no rotation is called '" + name + "'", "known: blocks, pairs, random");
-  }
-  return r;
 }
 
 ManipulateResult manipulate(SourcePtr base, const ManipulateSettings& settings, const std::string& runDirectory,

@@ -16,7 +16,7 @@ struct ManipulateSettings {
   Budget eps = Budget::parse("0.1");
   std::uint64_t seed = 0;
   std::string profile = "quick";    // a label; profileSettings() fills the rest
-  std::string rotation = "blocks";  // see rotationMatrix()
+  std::string rotation = "blocks";  // see core/rotation.h
   // The reference decoders, as NetSettings (learn/nets.h) has them: conv32's.
   std::vector<int> referenceChannels{16, 32, 32};
   int referenceDense = 128;
@@ -26,8 +26,14 @@ struct ManipulateSettings {
   std::vector<double> ladder{0.1, 0.39};
   std::vector<int> sigmaWidths{64, 64};
   int batch = 32;  // images a step
-  int draws = 2;   // of the latent noise for each image; even draws are the odd ones' negatives
-  std::vector<double> harmonics{1, 2, 3, 4.5, 6};  // psi's inputs, see PsiFeatures
+  // Draws of the latent noise for each image, every second one the negative of the one before. 0: no noise at all, an
+  // ablation in which a decoder undoes any rotation.
+  int draws = 2;
+  int ensemble = 1;  // models of each kind at every rung; psi follows their mean
+  // What psi sees: "rotated" is everything in PsiFeatures, "factors" neither R w nor its harmonics, "one-hot" an
+  // indicator of each factor's level alone (ablations).
+  std::string inputs = "rotated";
+  std::vector<double> harmonics{1, 2, 3, 4.5, 6};  // of the rotated coordinates
   int psiDense = 128;
   std::vector<int> psiChannels{32, 32, 64};  // from the picture inwards, as in NetSettings
   double rate = 1e-3;                        // Adam, reference models
@@ -73,14 +79,6 @@ struct ManipulateResult {
   std::string psiPath, logPath;
   bool resumed = false, alreadyDone = false;
 };
-
-// R, [K,K] row-major, orthogonal; factors of one level are left alone. Names (our design, except the 45 degree pairs):
-//   blocks  balanced 3x3 blocks 1/3 [[2,-1,2],[2,2,-1],[-1,2,2]] over consecutive factors, pairs where 3 do not fit
-//   pairs   45 degrees on consecutive pairs (an odd count ends in one 3x3 block)
-//   random  Gram-Schmidt of a Philox normal matrix of this seed
-// Throws Error(Usage) for an unknown name or fewer than two factors to rotate.
-std::vector<double> rotationMatrix(const std::string& name, const std::vector<std::uint32_t>& factorSizes,
-                                   std::uint64_t seed);
 
 // Trains psi on `base` (already reduced to the size to train at) and writes psi.h5 and log.json to `runDirectory`,
 // which is made where it is missing. Checkpoints there, and goes on from them: a resumed run gives the same psi, to the

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/philox.h"
+#include "core/rotation.h"
 #include "measure/statistics.h"
 
 namespace offaxis {
@@ -152,8 +153,17 @@ MigResult mig(const CodeView& view) {
 MigResult rotatedMig(const CodeView& view, const std::vector<std::uint32_t>& factorSizes,
                      const std::vector<double>& rotation) {
   const std::vector<double> z = rotate(whitenedFactors(view, factorSizes), rotation, view.factorCount);
-  return gaps(digitiseColumns(view.codes, view.count, view.latents),
-              digitiseColumns(z.data(), view.count, view.factorCount));
+  MigResult result = gaps(digitiseColumns(view.codes, view.count, view.latents),
+                          digitiseColumns(z.data(), view.count, view.factorCount));
+  double sum = 0;
+  std::size_t mixed = 0;
+  for (std::size_t j = 0; j < view.factorCount; ++j) {
+    if (!mixesFactors(rotation, j)) continue;
+    sum += result.perFactor[j];
+    ++mixed;
+  }
+  result.value = mixed == 0 ? 0.0 : sum / static_cast<double>(mixed);
+  return result;
 }
 
 MigCalibration calibrateMig(const CodeView& view, const std::vector<std::uint32_t>& factorSizes, std::uint64_t seed,

@@ -34,7 +34,8 @@ MigResult mig(const CodeView& view);
 
 // The mechanism's own score (our design): MIG of the codes against the rotated factors R w, each rotated coordinate
 // binned like a latent. w_k is factor k's level, whitened over its `factorSizes[k]` levels; `rotation` is R, [K,K]
-// row-major. It rises where a model's latents lie along R's axes.
+// row-major; `value` is the mean over the coordinates that mix factors. It rises where a model's latents lie along R's
+// axes.
 MigResult rotatedMig(const CodeView& view, const std::vector<std::uint32_t>& factorSizes,
                      const std::vector<double>& rotation);
 

@@ -32,6 +32,7 @@ void PsiNetwork::save(const std::string& path, Overwrite overwrite) const {
   const std::vector<std::int64_t> sizes(features.factorSizes.begin(), features.factorSizes.end());
   file.writeArray("features/factor_sizes", h5::Type::I64, {k}, sizes.data());
   if (!features.rotation.empty()) file.writeArray("features/rotation", h5::Type::F64, {k, k}, features.rotation.data());
+  if (features.oneHot) file.writeAttribute("one_hot", std::uint64_t{1});
   if (!features.harmonics.empty()) {
     file.writeArray("features/harmonics", h5::Type::F64, {features.harmonics.size()}, features.harmonics.data());
   }
@@ -86,6 +87,7 @@ PsiNetwork PsiNetwork::load(const std::string& path) {
     net.features.factorKinds.push_back(factorKindFromString(kinds.substr(start, comma - start)));
     start = comma + 1;
   }
+  net.features.oneHot = file.hasAttribute("one_hot") && file.integerAttribute("one_hot") != 0;
   if (file.has("features/rotation")) {
     net.features.rotation.resize(k * k);
     file.readArray("features/rotation", h5::Type::F64, {k, k}, net.features.rotation.data());

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <numeric>
 
 #include "core/detmath.h"
 #include "core/error.h"
@@ -100,6 +101,10 @@ void checkFeatures(const PsiFeatures& f) {
   check(f.rotation.empty() || f.rotation.size() == k * k,
         "the rotation is not " + std::to_string(k) + " x " + std::to_string(k));
   check(f.harmonics.size() <= kMaxPsiHarmonics, "too many harmonics");
+  if (f.oneHot) {
+    check(f.rotation.empty(), "one-hot inputs beside a rotation");
+    check(f.count() <= kMaxPsiOneHot, "too many one-hot inputs");
+  }
   check(!f.rotation.empty() || f.harmonics.empty(), "harmonics without a rotation");
   for (const double h : f.harmonics) check(std::isfinite(h) && std::fabs(h) <= 1000.0, "a harmonic is out of range");
   for (std::size_t j = 0; j < k && !f.rotation.empty(); ++j) {
@@ -122,6 +127,7 @@ double whitened(std::uint32_t level, std::uint32_t size) {
 
 std::size_t PsiFeatures::count() const {
   const std::size_t k = factorSizes.size();
+  if (oneHot) return std::accumulate(factorSizes.begin(), factorSizes.end(), std::size_t{0});
   const auto cyclic = static_cast<std::size_t>(std::count(factorKinds.begin(), factorKinds.end(), FactorKind::Cyclic));
   return k + 2 * cyclic + (rotation.empty() ? 0 : k + 2 * k * harmonics.size());
 }
@@ -129,6 +135,12 @@ std::size_t PsiFeatures::count() const {
 void PsiFeatures::fixedPoint(const std::uint32_t* levels, std::int16_t* features) const {
   const std::size_t k = factorSizes.size();
   auto put = [&](double value) { *features++ = static_cast<std::int16_t>(roundHalfEven(value * kFeatureSteps)); };
+  if (oneHot) {
+    for (std::size_t i = 0; i < k; ++i) {
+      for (std::uint32_t level = 0; level < factorSizes[i]; ++level) put(level == levels[i] ? 1.0 : 0.0);
+    }
+    return;
+  }
   std::vector<double> w(k);
   for (std::size_t i = 0; i < k; ++i) put(w[i] = whitened(levels[i], factorSizes[i]));
   for (std::size_t i = 0; i < k; ++i) {

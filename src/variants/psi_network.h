@@ -20,6 +20,7 @@ namespace offaxis {
 // Limits on what a file may ask for, far above any network that we train.
 constexpr std::size_t kMaxPsiFactors = 64;
 constexpr std::size_t kMaxPsiHarmonics = 64;
+constexpr std::size_t kMaxPsiOneHot = 4096;
 constexpr std::size_t kMaxPsiLayers = 16;
 constexpr std::uint32_t kMaxPsiChannels = 1u << 16;
 constexpr std::uint64_t kMaxPsiWeights = std::uint64_t{1} << 26;  // of one layer
@@ -30,11 +31,13 @@ constexpr std::uint64_t kMaxPsiWeights = std::uint64_t{1} << 26;  // of one laye
 //   sin a, cos a   of each cyclic factor's angle a = 2 pi level / size
 //   z = R w        rotated coordinates
 //   sin(h z_j), cos(h z_j) for each harmonic h (outer) and coordinate j (inner)
+// or, where `oneHot` is set, nothing but 1 for each factor's level and 0 for its other levels, factor by factor.
 struct PsiFeatures {
   std::vector<std::uint32_t> factorSizes;
   std::vector<FactorKind> factorKinds;
   std::vector<double> rotation;  // [K,K] row-major; empty: no z and no harmonics
   std::vector<double> harmonics;
+  bool oneHot = false;  // then rotation and harmonics are empty
 
   std::size_t count() const;
   // Writes count() values.

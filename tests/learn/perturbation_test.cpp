@@ -104,29 +104,6 @@ ErrorKind kindOf(const std::function<void()>& action) {
   return ErrorKind{};
 }
 
-TEST(RotationTest, IsOrthogonalAndMixesWhatItShould) {
-  const std::vector<std::uint32_t> sizes{8, 1, 8, 3, 5, 4, 6};  // one factor does not vary
-  for (const char* name : {"blocks", "pairs", "random"}) {
-    const std::vector<double> r = rotationMatrix(name, sizes, 4);
-    for (std::size_t a = 0; a < 7; ++a) {
-      for (std::size_t b = 0; b < 7; ++b) {
-        double dot = 0;
-        for (std::size_t c = 0; c < 7; ++c) dot += r[a * 7 + c] * r[b * 7 + c];
-        EXPECT_NEAR(dot, a == b ? 1.0 : 0.0, 1e-14) << name << " rows " << a << ", " << b;
-      }
-      EXPECT_EQ(r[a * 7 + 1], a == 1 ? 1.0 : 0.0) << name;
-      if (a != 1) {
-        EXPECT_LT(std::fabs(r[a * 7 + a]), 0.99) << name << " leaves factor " << a << " as it is";
-      }
-    }
-  }
-  EXPECT_NE(rotationMatrix("random", sizes, 4), rotationMatrix("random", sizes, 5));
-  EXPECT_DOUBLE_EQ(rotationMatrix("blocks", {8, 8, 8}, 0)[1], -1.0 / 3.0);
-  EXPECT_DOUBLE_EQ(rotationMatrix("blocks", {8, 8, 8, 8}, 0)[3 * 4 + 2], std::sqrt(0.5));  // 4 = 2 + 2
-  EXPECT_EQ(kindOf([] { rotationMatrix("blocks", {8, 1}, 0); }), ErrorKind::Usage);
-  EXPECT_EQ(kindOf([] { rotationMatrix("twist", {8, 8}, 0); }), ErrorKind::Usage);
-}
-
 torch::Tensor draws(const char* stream, at::IntArrayRef shape, double low, double high) {
   torch::Tensor t = torch::empty(shape, torch::kFloat64);
   const Philox philox(1, stream);
@@ -215,6 +192,7 @@ TEST(ReferenceModelTest, LossesAreWhatTheyAreSaidToBe) {
 TEST(ManipulateTest, IsTheSameAgainWhateverTheThreadsAndInterruptions) {
   ManipulateSettings s = tiny();
   s.restartEvery = 20;
+  s.ensemble = 2;
   const std::string whole = freshDirectory("whole");
   const ManipulateResult result = runTiny(s, whole);
   EXPECT_FALSE(std::filesystem::exists(whole + "/checkpoint.h5"));
@@ -260,6 +238,51 @@ TEST(ManipulateTest, PsiMovesItsObjectiveItsWay) {
   const ManipulateResult away = runTiny(s, freshDirectory("away"));
   EXPECT_LT(gap(towards), gap(away)) << "L_ent - L_dis on fresh models: psi against its sign-flipped twin";
   EXPECT_GT(towards.meanDelta, 0.005);
+}
+
+// Without noise a decoder undoes any rotation: there is nothing for psi to follow (the degeneracy that noise lifts).
+TEST(ManipulateTest, HasNoSignalWithoutNoise) {
+  ManipulateSettings s = tiny();
+  s.draws = 0;
+  const ManipulateResult trained = runTiny(s, freshDirectory("silent"));
+  for (const RungMeasure& rung : {trained.original[0], trained.original[1], trained.modified[0], trained.modified[1]}) {
+    EXPECT_EQ(rung.entangled.rec, rung.disentangled.rec);
+    EXPECT_GT(rung.entangled.rec, 0);
+  }
+  ManipulateSettings still = s;
+  still.psiSteps = 0;
+  const PsiNetwork started = PsiNetwork::load(runTiny(still, freshDirectory("started")).psiPath);
+  const PsiNetwork ended = PsiNetwork::load(trained.psiPath);
+  for (std::size_t l = 0; l < started.layers.size(); ++l) EXPECT_EQ(started.layers[l].weight, ended.layers[l].weight);
+}
+
+// Every member's signal counts: psi of two members is neither the first one's nor free of it.
+TEST(ManipulateTest, FollowsTheMeanOfAnEnsemble) {
+  ManipulateSettings s = tiny();
+  const ManipulateResult one = runTiny(s, freshDirectory("one"));
+  s.ensemble = 2;
+  const ManipulateResult two = runTiny(s, freshDirectory("two"));
+  EXPECT_NE(sha256OfFile(one.psiPath), sha256OfFile(two.psiPath));
+  // Reference models of the original: the mean of the first one's losses and another's like it.
+  for (std::size_t r = 0; r < 2; ++r) {
+    EXPECT_NE(two.original[r].entangled.rec, one.original[r].entangled.rec);
+    EXPECT_NEAR(two.original[r].entangled.rec, one.original[r].entangled.rec, 0.3 * one.original[r].entangled.rec);
+    EXPECT_NEAR(two.original[r].entangled.objective,
+                two.original[r].entangled.rec + two.original[r].weight * two.original[r].entangled.kl, 1e-9);
+  }
+}
+
+TEST(ManipulateTest, ShowsPsiTheInputsThatWereChosen) {
+  ManipulateSettings s = tiny();
+  s.warmupSteps = s.psiSteps = s.freshSteps = 5;
+  s.inputs = "factors";
+  const PsiNetwork factors = PsiNetwork::load(runTiny(s, freshDirectory("factors")).psiPath);
+  EXPECT_EQ(factors.features.count(), 2u);
+  s.inputs = "one-hot";
+  const PsiNetwork oneHot = PsiNetwork::load(runTiny(s, freshDirectory("one-hot")).psiPath);
+  EXPECT_TRUE(oneHot.features.oneHot);
+  EXPECT_EQ(oneHot.features.count(), 12u);
+  EXPECT_NE(oneHot.provenance.find("\"inputs\":\"one-hot\""), std::string::npos);
 }
 
 TEST(ManipulateTest, WritesAPsiThatNamesItsDataset) {
@@ -326,6 +349,9 @@ TEST(ManipulateTest, RefusesWhatDoesNotFit) {
   EXPECT_EQ(refused([](auto& b) { b.ladder.clear(); }), ErrorKind::Usage);
   EXPECT_EQ(refused([](auto& b) { b.sign = 0; }), ErrorKind::Usage);
   EXPECT_EQ(refused([](auto& b) { b.loss = "hinge"; }), ErrorKind::Usage);
+  EXPECT_EQ(refused([](auto& b) { b.inputs = "pixels"; }), ErrorKind::Usage);
+  EXPECT_EQ(refused([](auto& b) { b.ensemble = 0; }), ErrorKind::Usage);
+  EXPECT_EQ(refused([](auto& b) { b.rotation = "pairs:row,hue"; }), ErrorKind::Usage);
   EXPECT_EQ(refused([](auto& b) { b.rate = 1e30; }), ErrorKind::Failed);
 }
 

@@ -59,6 +59,14 @@ TEST(Mig, RotatedAgreesWithNumpy) {
   EXPECT_NEAR(calibrateMig(sample.view(), sample.sizes, 0).ceiling, 0.9960278278796361, 1e-12);
 }
 
+TEST(Mig, RotatedAveragesOverTheCoordinatesThatMix) {
+  const Sample sample = goldenSample();
+  const double h = std::sqrt(0.5);
+  const MigResult result = rotatedMig(sample.view(), sample.sizes, {h, 0, -h, 0, 1, 0, h, 0, h});
+  EXPECT_NEAR(result.value, (result.perFactor[0] + result.perFactor[2]) / 2, 1e-12);
+  EXPECT_EQ(rotatedMig(sample.view(), sample.sizes, {1, 0, 0, 0, 1, 0, 0, 0, 1}).value, 0.0);
+}
+
 // `count` factor rows of a grid, and codes made from them by `code(row, factors) -> L values`.
 template <typename Code>
 Sample drawn(std::vector<std::uint32_t> sizes, std::uint64_t latents, std::size_t count, const Code& code) {

@@ -162,6 +162,18 @@ TEST(PsiFeaturesTest, FollowTheDocumentedOrder) {
   EXPECT_NEAR(f[10 + 8 + 3], std::cos(2.5 * z1), tolerance);  // harmonic 2.5, coordinate 1
 }
 
+TEST(PsiFeaturesTest, OneHotMarksEachFactorsLevel) {
+  PsiFeatures features = someFeatures();
+  features.rotation.clear();
+  features.harmonics.clear();
+  features.oneHot = true;
+  ASSERT_EQ(features.count(), 3u + 8u + 5u + 1u);
+  std::vector<float> f(features.count());
+  const std::uint32_t levels[] = {2, 0, 4, 0};
+  features.real(levels, f.data());
+  for (std::size_t i = 0; i < f.size(); ++i) EXPECT_EQ(f[i], i == 2 || i == 3 || i == 15 || i == 16 ? 1.0f : 0.0f) << i;
+}
+
 TEST(PsiFeaturesTest, WhitenedLevelsHaveZeroMeanAndUnitVariance) {
   for (const std::uint32_t size : {2u, 3u, 8u, 40u}) {
     double sum = 0, squares = 0;
@@ -311,6 +323,23 @@ TEST(PsiNetworkTest, SavedAndLoadedIsTheSame) {
   }
 }
 
+TEST(PsiNetworkTest, OneHotInputsSurviveTheFile) {
+  PsiNetwork net = fixedNetwork();
+  const std::uint32_t before = net.layers[0].in;
+  net.features.rotation.clear();
+  net.features.harmonics.clear();
+  net.features.oneHot = true;
+  net.layers[0].in = static_cast<std::uint32_t>(net.features.count());
+  ASSERT_LT(net.layers[0].in, before);
+  net.layers[0].weight.resize(std::size_t{net.layers[0].in} * net.layers[0].out);
+  net.prepare();
+  const std::string path = scratch("one_hot.h5");
+  net.save(path, Overwrite::Refuse);
+  const PsiNetwork back = PsiNetwork::load(path);
+  EXPECT_TRUE(back.features.oneHot);
+  for (const auto& levels : kSomeLevels) EXPECT_EQ(deltasOf(back, levels), deltasOf(net, levels));
+}
+
 ErrorKind kindOf(const std::function<void()>& action) {
   try {
     action();
@@ -337,6 +366,7 @@ TEST(PsiNetworkTest, RefusesHostileNetworks) {
       [](PsiNetwork& n) { n.features.rotation.pop_back(); },
       [](PsiNetwork& n) { n.features.rotation[0] = std::nan(""); },
       [](PsiNetwork& n) { n.features.rotation[0] = 100.0; },
+      [](PsiNetwork& n) { n.features.oneHot = true; },
       [](PsiNetwork& n) { n.features.factorSizes[0] = 0; },
       [](PsiNetwork& n) { n.features.factorKinds.pop_back(); },
   };

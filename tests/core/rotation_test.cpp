@@ -1,0 +1,89 @@
+#include "core/rotation.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/error.h"
+
+namespace offaxis {
+namespace {
+
+FactorGrid gridOf(const std::vector<std::size_t>& sizes) {
+  std::vector<Factor> factors;
+  for (std::size_t k = 0; k < sizes.size(); ++k) {
+    factors.push_back({std::string(1, static_cast<char>('a' + k)), FactorKind::Ordinal, std::vector<double>(sizes[k])});
+  }
+  return FactorGrid(factors);
+}
+
+void expectOrthogonal(const std::vector<double>& r, std::size_t k) {
+  for (std::size_t a = 0; a < k; ++a) {
+    for (std::size_t b = 0; b < k; ++b) {
+      double dot = 0;
+      for (std::size_t c = 0; c < k; ++c) dot += r[a * k + c] * r[b * k + c];
+      EXPECT_NEAR(dot, a == b ? 1.0 : 0.0, 1e-14) << "rows " << a << ", " << b;
+    }
+  }
+}
+
+std::string refusal(const std::string& spec, const FactorGrid& grid) {
+  try {
+    rotationMatrix(spec, grid, 0);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::Usage);
+    return error.what();
+  }
+  return "";
+}
+
+TEST(RotationTest, IsOrthogonalAndMixesWhatItShould) {
+  const FactorGrid grid = gridOf({8, 1, 8, 3, 5, 4, 6});  // one factor does not vary
+  for (const char* name : {"blocks", "pairs", "random"}) {
+    SCOPED_TRACE(name);
+    const std::vector<double> r = rotationMatrix(name, grid, 4);
+    expectOrthogonal(r, 7);
+    for (std::size_t a = 0; a < 7; ++a) {
+      EXPECT_EQ(r[a * 7 + 1], a == 1 ? 1.0 : 0.0);
+      EXPECT_EQ(mixesFactors(r, a), a != 1);
+      if (a != 1) {
+        EXPECT_LT(std::fabs(r[a * 7 + a]), 0.99) << "leaves factor " << a << " as it is";
+      }
+    }
+  }
+  EXPECT_NE(rotationMatrix("random", grid, 4), rotationMatrix("random", grid, 5));
+  EXPECT_DOUBLE_EQ(rotationMatrix("blocks", gridOf({8, 8, 8}), 0)[1], -1.0 / 3.0);
+  EXPECT_DOUBLE_EQ(rotationMatrix("blocks", gridOf({8, 8, 8, 8}), 0)[3 * 4 + 2], std::sqrt(0.5));  // 4 = 2 + 2
+}
+
+TEST(RotationTest, RotatesTheNamedFactorsAlone) {
+  const FactorGrid grid = gridOf({8, 8, 3, 5});
+  const std::vector<double> pair = rotationMatrix("pairs:d,a", grid, 0);
+  expectOrthogonal(pair, 4);
+  EXPECT_DOUBLE_EQ(pair[3 * 4 + 3], std::sqrt(0.5));
+  EXPECT_DOUBLE_EQ(pair[3 * 4 + 0], -std::sqrt(0.5)) << "the first named factor's row comes first";
+  EXPECT_DOUBLE_EQ(pair[0 * 4 + 3], std::sqrt(0.5));
+  for (const std::size_t k : {1u, 2u}) {
+    EXPECT_EQ(pair[k * 4 + k], 1.0);
+    EXPECT_FALSE(mixesFactors(pair, k));
+  }
+  EXPECT_TRUE(mixesFactors(pair, 0));
+  EXPECT_EQ(rotationMatrix("blocks:a,b,c,d", grid, 0), rotationMatrix("blocks", grid, 0));
+  const std::vector<double> random = rotationMatrix("random:b,c,d", grid, 9);
+  expectOrthogonal(random, 4);
+  EXPECT_EQ(random[0], 1.0);
+}
+
+TEST(RotationTest, RefusesWhatCannotBeRotated) {
+  const FactorGrid grid = gridOf({8, 1, 8});
+  EXPECT_NE(refusal("blocks", gridOf({8, 1})).find("there is 1"), std::string::npos);
+  EXPECT_NE(refusal("twist", grid).find("twist"), std::string::npos);
+  EXPECT_NE(refusal("pairs:a,z", grid).find("'z'"), std::string::npos);
+  EXPECT_NE(refusal("pairs:a,b", grid).find("one level"), std::string::npos);
+  EXPECT_NE(refusal("pairs:a,a", grid).find("twice"), std::string::npos);
+  EXPECT_NE(refusal("pairs:a", grid).find("there is 1"), std::string::npos);
+  EXPECT_NE(refusal("pairs:", grid).find("names no factors"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace offaxis
