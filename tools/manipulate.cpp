@@ -35,6 +35,7 @@ const cli::Verb kVerb{
      {"draws", "N", "", "noise draws for each image; 0 for reference models without noise"},
      {"ensemble", "N", "", "reference models of each kind at every rung"},
      {"inputs", "NAME", "", "of psi: rotated, factors or one-hot"},
+     {"inward-slope", "S", "0", "least slope of psi's tanh for gradients that point inwards"},
      {"rate", "R", "", "learning rate of the reference models"},
      {"psi-rate", "R", "", "learning rate of psi"},
      {"warmup-steps", "N", "", "reference models alone, on the original"},
@@ -66,6 +67,7 @@ ManipulateSettings parse(const cli::Arguments& a) {
   if (a.given("batch")) s.batch = static_cast<int>(a.integer("batch", 2, 4096));
   if (a.given("draws")) s.draws = static_cast<int>(a.integer("draws", 0, 64));
   if (a.given("ensemble")) s.ensemble = static_cast<int>(a.integer("ensemble", 1, 16));
+  s.inwardSlope = a.real("inward-slope", 0.0, 1.0);
   if (a.given("inputs")) s.inputs = a.text("inputs");
   if (a.given("rate")) s.rate = a.real("rate", 1e-8, 1.0);
   if (a.given("psi-rate")) s.psiRate = a.real("psi-rate", 1e-8, 1.0);

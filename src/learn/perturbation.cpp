@@ -65,6 +65,8 @@ void check(const ManipulateSettings& s, const SourceInfo& info) {
   if (s.sign != 1 && s.sign != -1) usage("the sign is " + std::to_string(s.sign), "give 1 or -1");
   if (s.batch < 2 || s.draws < 0 || s.measureDraws < 1 || s.measureRows < 2)
     usage("a batch is too small", "give at least 2 images");
+  if (!(s.inwardSlope >= 0 && s.inwardSlope <= 1))
+    usage("the inward slope is " + formatReal(s.inwardSlope), "give 0 to 1");
   if (s.ensemble < 1) usage("an ensemble needs at least one model", "give a positive number");
   if (s.inputs != "rotated" && s.inputs != "factors" && s.inputs != "one-hot")
     usage("no inputs are called '" + s.inputs + "'", "known: rotated, factors, one-hot");
@@ -100,6 +102,7 @@ Json settingsJson(const ManipulateSettings& s) {
   // Named only where they are used: runs made before there were these settings stay what they are.
   if (s.ensemble != 1) json["ensemble"] = s.ensemble;
   if (s.inputs != "rotated") json["inputs"] = s.inputs;
+  if (s.inwardSlope > 0) json["inward_slope"] = s.inwardSlope;
   return json;
 }
 
@@ -452,13 +455,14 @@ class Manipulation {
     const Tensor x = onUnit(fresh ? shipped(batch) : batch.images);
 
     // psi forward, its graph kept for the way back.
-    std::vector<Tensor> m(kChunks);
+    std::vector<Tensor> raw(kChunks), m(kChunks);
     const std::int64_t cut = batch.size() / 2;
     auto chunk = [&](const Tensor& t, std::uint64_t c) { return c == 0 ? t.slice(0, 0, cut) : t.slice(0, cut); };
     Tensor target = x;
     if (withPsi) {
       tasks(kChunks, [&](std::uint64_t c) {
-        m[c] = psi_->forward(featuresOf(batch, c == 0 ? 0 : cut, c == 0 ? cut : batch.size())).tanh();
+        raw[c] = psi_->forward(featuresOf(batch, c == 0 ? 0 : cut, c == 0 ? cut : batch.size()));
+        m[c] = raw[c].detach().tanh();
       });
       torch::NoGradGuard noGrad;
       target = perturbed(x, torch::cat({m[0], m[1]}), eps_);
@@ -491,15 +495,16 @@ class Manipulation {
       signal = (signal - signal.mean(0, true)) * (s_.sign / static_cast<double>(rungs * s_.ensemble * batch.size()));
       std::vector<std::vector<Tensor>> gradients(kChunks);
       tasks(kChunks, [&](std::uint64_t c) {
-        const Tensor toM = throughClip(chunk(x, c), m[c].detach(), eps_, chunk(signal, c));
-        gradients[c] = torch::autograd::grad({m[c]}, psiAdam_->parameters(), {toM});
+        const Tensor toM = throughClip(chunk(x, c), m[c], eps_, chunk(signal, c));
+        gradients[c] =
+            torch::autograd::grad({raw[c]}, psiAdam_->parameters(), {throughTanh(m[c], toM, s_.inwardSlope)});
       });
       for (std::size_t i = 0; i < gradients[0].size(); ++i) gradients[0][i].add_(gradients[1][i]);
       psiAdam_->step(gradients[0]);
     }
     if (withPsi) {
       const torch::NoGradGuard noGrad;
-      const Tensor all = torch::cat({m[0], m[1]}).detach();
+      const Tensor all = torch::cat({m[0], m[1]});
       const Tensor moved = x + eps_ * all;
       sums_[1] += all.abs().mean().item<double>();
       sums_[2] += (all.abs() > kSaturated).to(torch::kFloat32).mean().item<double>();

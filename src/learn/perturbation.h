@@ -30,6 +30,9 @@ struct ManipulateSettings {
   // ablation in which a decoder undoes any rotation.
   int draws = 2;
   int ensemble = 1;  // models of each kind at every rung; psi follows their mean
+  // Least slope of tanh for gradients that point inwards (our design): a pixel at its budget could hardly leave it
+  // otherwise. 0: tanh's own slope alone.
+  double inwardSlope = 0;
   // What psi sees: "rotated" is everything in PsiFeatures, "factors" neither R w nor its harmonics, "one-hot" an
   // indicator of each factor's level alone (ablations).
   std::string inputs = "rotated";

@@ -110,4 +110,11 @@ torch::Tensor throughClip(const torch::Tensor& x, const torch::Tensor& m, double
   return (eps * gradient).masked_fill(outward, 0.0);
 }
 
+torch::Tensor throughTanh(const torch::Tensor& m, const torch::Tensor& gradient, double inwardSlope) {
+  const torch::Tensor slope = 1.0 - m.square();
+  if (inwardSlope <= 0) return gradient * slope;
+  const torch::Tensor inward = (gradient * m).gt(0.0);  // descent moves against the gradient
+  return gradient * torch::where(inward, slope.clamp_min(inwardSlope), slope);
+}
+
 }  // namespace offaxis

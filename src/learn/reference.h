@@ -86,4 +86,8 @@ torch::Tensor perturbed(const torch::Tensor& x, const torch::Tensor& m, double e
 // pixels of XYSquares lie at 0 or 1 and would otherwise never learn.
 torch::Tensor throughClip(const torch::Tensor& x, const torch::Tensor& m, double eps, const torch::Tensor& gradient);
 
+// The gradient with respect to psi's output before tanh, given that with respect to m = tanh(.): tanh's slope 1 - m^2,
+// but at least `inwardSlope` where a descent step would lower |m|.
+torch::Tensor throughTanh(const torch::Tensor& m, const torch::Tensor& gradient, double inwardSlope);
+
 }  // namespace offaxis

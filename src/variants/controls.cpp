@@ -175,6 +175,37 @@ class SeparableSource final : public PerturbedSource {
   std::int64_t scale_ = 0;             // in 1/kUnit
 };
 
+class UnalignedSource final : public PerturbedSource {
+ public:
+  UnalignedSource(SourcePtr parent, PsiPattern psi, std::uint64_t seed)
+      : PerturbedSource(std::move(parent), "unaligned", seeded(psi, seed)), psi_(std::move(psi)) {
+    const std::size_t side = psi_.smallSide();
+    const std::size_t channels = psi_.channels();
+    const std::size_t blocks = (side + kBlock - 1) / kBlock;
+    const Philox philox(seed, "unaligned");
+    for (std::size_t p = 0; p < psi_.smallCount(); ++p) {
+      const std::size_t x = p / channels % side;
+      const std::size_t y = p / channels / side;
+      const std::size_t block = (y / kBlock * blocks + x / kBlock) * channels + p % channels;
+      sign_.push_back(philox.below(2, block) == 0 ? 1 : -1);
+    }
+  }
+
+ protected:
+  void deltas(std::uint64_t canonical, std::int16_t* delta) const override {
+    static thread_local std::vector<std::int16_t> small;
+    small.resize(sign_.size());
+    psi_.smallDeltas(canonical, small.data());
+    for (std::size_t p = 0; p < small.size(); ++p) small[p] = static_cast<std::int16_t>(small[p] * sign_[p]);
+    psi_.enlarge(small.data(), delta);
+  }
+
+ private:
+  static constexpr std::size_t kBlock = 4;
+  PsiPattern psi_;
+  std::vector<std::int16_t> sign_;  // [side, side, C]
+};
+
 }  // namespace
 
 SourcePtr withScrambledPsi(SourcePtr parent, const std::string& psiPath, std::uint64_t seed) {
@@ -185,6 +216,11 @@ SourcePtr withScrambledPsi(SourcePtr parent, const std::string& psiPath, std::ui
 SourcePtr withPermutedPsi(SourcePtr parent, const std::string& psiPath, std::uint64_t seed) {
   PsiPattern psi(psiPath, *parent);
   return std::make_shared<PermutedSource>(std::move(parent), std::move(psi), seed);
+}
+
+SourcePtr withUnalignedPsi(SourcePtr parent, const std::string& psiPath, std::uint64_t seed) {
+  PsiPattern psi(psiPath, *parent);
+  return std::make_shared<UnalignedSource>(std::move(parent), std::move(psi), seed);
 }
 
 SourcePtr withSeparablePsi(SourcePtr parent, const std::string& psiPath) {

@@ -117,6 +117,12 @@ const std::vector<VariantKind>& variantKinds() {
        [](SourcePtr parent, KeyValues& settings) {
          return withSeparablePsi(std::move(parent), settings.required("psi", "+separable:psi=RUN/psi.h5"));
        }},
+      {"unaligned", "control: psi's deltas under random signs, block by block, the same for all images",
+       "psi=FILE, seed=N (0)",
+       [](SourcePtr parent, KeyValues& settings) {
+         const std::string psi = settings.required("psi", "+unaligned:psi=RUN/psi.h5");
+         return withUnalignedPsi(std::move(parent), psi, settings.integer("seed", 0, 0, UINT64_MAX));
+       }},
   };
   return kKinds;
 }

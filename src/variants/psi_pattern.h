@@ -21,7 +21,9 @@ class PsiPattern {
 
   // The same as the network gives them, int16 [side,side,C], and how to bring such a pattern to the images' size.
   void smallDeltas(std::uint64_t gridIndex, std::int16_t* delta) const;
-  std::size_t smallCount() const { return std::size_t{network_.side()} * network_.side() * network_.channels(); }
+  std::uint32_t smallSide() const { return network_.side(); }
+  std::uint32_t channels() const { return network_.channels(); }
+  std::size_t smallCount() const { return std::size_t{smallSide()} * smallSide() * channels(); }
   void enlarge(const std::int16_t* small, std::int16_t* delta) const;
 
   const FactorGrid& grid() const { return grid_; }

@@ -161,6 +161,18 @@ TEST(PsiObjectiveTest, GradientMatchesFiniteDifferences) {
   }
 }
 
+TEST(PsiObjectiveTest, ASaturatedPixelFindsItsWayBack) {
+  const torch::Tensor m = torch::tensor({0.999, 0.999, -0.999, 0.2}, torch::kFloat64);
+  const torch::Tensor gradient = torch::tensor({1.0, -1.0, -2.0, 3.0}, torch::kFloat64);
+  const torch::Tensor plain = throughTanh(m, gradient, 0.0);
+  EXPECT_TRUE(plain.allclose(gradient * (1.0 - m.square())));
+  const torch::Tensor eased = throughTanh(m, gradient, 0.1);
+  EXPECT_NEAR(eased[0].item<double>(), 0.1, 1e-12);  // descent lowers m: inwards
+  EXPECT_EQ(eased[1].item<double>(), plain[1].item<double>());
+  EXPECT_NEAR(eased[2].item<double>(), -0.2, 1e-12);
+  EXPECT_EQ(eased[3].item<double>(), plain[3].item<double>()) << "steeper than the least slope already";
+}
+
 TEST(ReferenceModelTest, LossesAreWhatTheyAreSaidToBe) {
   const ManipulateSettings s = tiny();
   ReferenceModel model({{8, 8, 2}, 2, s.referenceChannels, {}, s.referenceDense}, s, torch::Tensor(), torch::kCPU);
@@ -351,6 +363,7 @@ TEST(ManipulateTest, RefusesWhatDoesNotFit) {
   EXPECT_EQ(refused([](auto& b) { b.loss = "hinge"; }), ErrorKind::Usage);
   EXPECT_EQ(refused([](auto& b) { b.inputs = "pixels"; }), ErrorKind::Usage);
   EXPECT_EQ(refused([](auto& b) { b.ensemble = 0; }), ErrorKind::Usage);
+  EXPECT_EQ(refused([](auto& b) { b.inwardSlope = 2; }), ErrorKind::Usage);
   EXPECT_EQ(refused([](auto& b) { b.rotation = "pairs:row,hue"; }), ErrorKind::Usage);
   EXPECT_EQ(refused([](auto& b) { b.rate = 1e30; }), ErrorKind::Failed);
 }

@@ -144,6 +144,36 @@ TEST_F(Controls, SeparableIsPsiItselfWherePsiSeesOneFactor) {
   EXPECT_LE(different, 1);
 }
 
+TEST_F(Controls, UnalignedKeepsPsisOwnStructureUnderFixedSigns) {
+  const SourcePtr unaligned = withUnalignedPsi(grey_, psi_, 7), other = withUnalignedPsi(grey_, psi_, 8);
+  std::vector<int> sign(grey_->info().shape.bytes(), 0);
+  int negative = 0, positive = 0;
+  for (std::uint64_t row = 0; row < grey_->size(); ++row) {
+    const std::vector<int> psi = deltaOf(*modified_, row), moved = deltaOf(*unaligned, row);
+    for (std::size_t i = 0; i < psi.size(); ++i) {
+      ASSERT_EQ(std::abs(psi[i]), std::abs(moved[i]));
+      if (psi[i] == 0) continue;
+      const int here = psi[i] == moved[i] ? 1 : -1;
+      if (sign[i] == 0) {
+        sign[i] = here;
+        ++(here > 0 ? positive : negative);
+      }
+      ASSERT_EQ(sign[i], here) << "row " << row << ", value " << i;
+    }
+  }
+  EXPECT_GT(positive, 200);  // of 768, in 48 groups of 16
+  EXPECT_GT(negative, 200);
+  for (std::size_t y = 0; y < 16; ++y) {
+    for (std::size_t i = 3; i < 48; ++i) {
+      if (i / 3 % 4 == 0) continue;  // a block's first pixel
+      const int here = sign[y * 48 + i], before = sign[y * 48 + i - 3];
+      if (here == 0 || before == 0) continue;
+      EXPECT_EQ(here, before) << "one sign a block and channel";
+    }
+  }
+  EXPECT_FALSE(deltaOf(*other, 5) == deltaOf(*unaligned, 5));
+}
+
 TEST_F(Controls, SayWhatTheyAre) {
   const SourcePtr scrambled = withScrambledPsi(grey_, psi_, 7);
   EXPECT_EQ(scrambled->info().variant, "scrambled");
