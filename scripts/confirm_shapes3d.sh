@@ -1,25 +1,26 @@
 #!/usr/bin/env bash
 # The confirmation on Shapes3D, quick profile, eps 0.175: three perturbations with their controls, twelve model seeds.
-# Settings were frozen before these seeds (perturbations 301 to 303, models 1000 to 1011) were first used.
-# Resumable; several processes may share OUT. usage: scripts/confirm_shapes3d.sh OUT [BUILD]
+# Settings were frozen before these seeds (perturbations 311 to 313, models 2000 to 2011) were first used.
+# Resumable; several processes may share OUT once the perturbations are there. usage: scripts/confirm_shapes3d.sh OUT [BUILD]
 set -euo pipefail
 out=$1
 export PATH="${2:-build/release}/bin:$PATH"
 dataset=shapes3d
-budget=(--eps 0.175 --ladder 0.38 --harmonics 1,2)
+common="--eps 0.175 --loss bernoulli --ladder 0.13,0.38 --harmonics 1,2 -t 1 -q"
+trained="--warmup-steps 600 --psi-steps 2400 --fresh-steps 600 --restart-every 400"
 mkdir -p "$out"
 
-for seed in 301 302 303; do
-  offaxis manipulate $dataset "${budget[@]}" --warmup-steps 600 --psi-steps 1500 --fresh-steps 600 --seed $seed -q -o "$out/psi-$seed"
-  offaxis manipulate $dataset "${budget[@]}" --warmup-steps 600 --psi-steps 1500 --fresh-steps 600 --seed $seed --sign -1 -q -o "$out/flipped-$seed"
-  offaxis manipulate $dataset "${budget[@]}" --warmup-steps 1 --psi-steps 0 --fresh-steps 1 --seed $seed -q -o "$out/untrained-$seed"
-done
+for seed in 311 312 313; do
+  echo "$common $trained --seed $seed -o $out/psi-$seed"
+  echo "$common $trained --seed $seed --sign -1 -o $out/flipped-$seed"
+  echo "$common --warmup-steps 1 --psi-steps 0 --fresh-steps 1 --seed $seed -o $out/untrained-$seed"
+done | xargs -P "$(nproc)" -L 1 offaxis manipulate $dataset
 
 # Round by round, so that an unfinished grid has whole comparisons for every perturbation.
 for round in 1 2 3 4; do
   arms=()
-  first=1000
-  for seed in 301 302 303; do
+  first=2000
+  for seed in 311 312 313; do
     range=$first:$((first + round)) psi=$out/psi-$seed/psi.h5
     first=$((first + 4))
     arms+=("original@$range=$dataset"
@@ -28,8 +29,9 @@ for round in 1 2 3 4; do
            "flipped@$range=$dataset+modified:psi=$out/flipped-$seed/psi.h5"
            "untrained@$range=$dataset+modified:psi=$out/untrained-$seed/psi.h5"
            "separable@$range=$dataset+separable:psi=$psi"
+           "unaligned@$range=$dataset+unaligned:psi=$psi,seed=$seed"
            "permuted@$range=$dataset+permuted:psi=$psi,seed=$seed"
            "scrambled@$range=$dataset+scrambled:psi=$psi,seed=$seed")
   done
-  offaxis evaluate "${arms[@]}" --steps 2500 --latents 6 --beta 16 -o "$out/evaluation"
+  offaxis evaluate "${arms[@]}" --steps 2500 --latents 6 --beta 16 -q -o "$out/evaluation"
 done

@@ -15,6 +15,7 @@ constexpr std::array<NamedPart, 3> kModels{{
     {"ae", "autoencoder, deterministic code"},
     {"beta-vae", "rec + beta KL (Higgins et al., ICLR 2017)"},
     {"beta-tcvae", "rec + KL + (beta - 1) total correlation (Chen et al., NeurIPS 2018)"},
+    {"pcl", "permutation-contrastive learning, not variational (Hyvarinen and Morioka, AISTATS 2017)"},
 }};
 
 constexpr std::array<NamedPart, 1> kMetrics{{

@@ -64,6 +64,49 @@ class BetaTcVae final : public Objective {
   ObjectiveSettings settings_;
 };
 
+// What PCL trains beside its encoder: for each code i, [a, a', b, d, e] as below, and c.
+struct PclHead : torch::nn::Module {
+  explicit PclHead(int latents) {
+    terms = register_parameter("terms", torch::zeros({5, latents}));
+    constant = register_parameter("constant", torch::zeros({1}));
+    const torch::NoGradGuard noGrad;
+    terms[0].fill_(1.0);
+    terms[1].fill_(-1.0);
+  }
+  torch::Tensor terms, constant;
+};
+
+// Permutation-contrastive learning (Hyvarinen and Morioka, AISTATS 2017): logistic regression tells pairs of successive
+// images (x, x') from pairs of images that do not belong together, by
+//   r(x, x') = c - sum_i |a_i h_i(x') + a'_i h_i(x) + b_i| + (d_i h_i(x') + e_i)^2
+// (their form for Laplace-distributed innovations), h the encoder's means. Not variational, and no decoder: the codes
+// owe nothing to the images' variances.
+class PermutationContrastive final : public Objective {
+ public:
+  explicit PermutationContrastive(const ObjectiveSettings& settings) : head_(settings.latents) {}
+
+  Losses evaluate(Encoder& encoder, Decoder&, const Batch& batch) const override {
+    const torch::Tensor now = encoder->forward(batch.images).first;
+    const torch::Tensor next = encoder->forward(batch.following).first;
+    // Images of a batch are drawn independently: dealing successors one place on is a random permutation.
+    const torch::Tensor loss =
+        (torch::softplus(-regression(now, next)) + torch::softplus(regression(now, next.roll(1, 0)))).mean();
+    return {loss, loss, torch::zeros({}, loss.options())};
+  }
+  torch::nn::Module* head() override { return &head_; }
+  bool needsPairs() const override { return true; }
+
+ private:
+  torch::Tensor regression(const torch::Tensor& now, const torch::Tensor& next) const {
+    const torch::Tensor& t = head_.terms;
+    const torch::Tensor change = (t[0] * next + t[1] * now + t[2]).abs();
+    const torch::Tensor marginal = (t[3] * next + t[4]).square();
+    return head_.constant + (marginal - change).sum(1);
+  }
+
+  PclHead head_;
+};
+
 using Factory = std::function<std::unique_ptr<Objective>(const ObjectiveSettings&)>;
 
 template <typename Model>
@@ -72,8 +115,10 @@ Factory make() {
 }
 
 const std::vector<std::pair<std::string, Factory>>& registry() {
-  static const std::vector<std::pair<std::string, Factory>> kModels{
-      {"ae", make<Autoencoder>()}, {"beta-vae", make<BetaVae>()}, {"beta-tcvae", make<BetaTcVae>()}};
+  static const std::vector<std::pair<std::string, Factory>> kModels{{"ae", make<Autoencoder>()},
+                                                                    {"beta-vae", make<BetaVae>()},
+                                                                    {"beta-tcvae", make<BetaTcVae>()},
+                                                                    {"pcl", make<PermutationContrastive>()}};
   return kModels;
 }
 
@@ -98,6 +143,10 @@ std::unique_ptr<Objective> makeObjective(const std::string& model, const Objecti
     if (name == model) return factory(settings);
   }
   throw Error(ErrorKind::Usage, "no model is called '" + model + "'", "known: " + joined(modelNames()));
+}
+
+bool isVariational(const std::string& model) {
+  return model != "ae" && model != "pcl";
 }
 
 std::string toString(PixelLoss loss) {

@@ -36,16 +36,19 @@ torch::Tensor totalCorrelation(const torch::Tensor& z, const torch::Tensor& mu, 
 struct ObjectiveSettings {
   PixelLoss loss = PixelLoss::Bernoulli;
   double beta = 1;
+  int latents = 1;
 };
 
 struct Batch {
   torch::Tensor images;  // f32 [N,C,H,W] in [0,1], channels last
   torch::Tensor eta;     // f32 [N,L], standard normal
+  // f32 [N,C,H,W]: the image one time step on from each; undefined unless the model needsPairs().
+  torch::Tensor following = {};
 };
 
 struct Losses {
   torch::Tensor total;  // scalars; total is what is minimised
-  torch::Tensor reconstruction;
+  torch::Tensor reconstruction;  // of "pcl" its contrastive loss: it reconstructs nothing
   torch::Tensor kl;
 };
 
@@ -53,7 +56,13 @@ class Objective {
  public:
   virtual ~Objective() = default;
   virtual Losses evaluate(Encoder& encoder, Decoder& decoder, const Batch& batch) const = 0;
+  // Parameters beside the encoder's and decoder's, to be trained and kept with them; null where there are none.
+  virtual torch::nn::Module* head() { return nullptr; }
+  virtual bool needsPairs() const { return false; }
 };
+
+// Whether the model's code is a distribution, so that the KL divergence and active units mean something.
+bool isVariational(const std::string& model);
 
 // Throws Error(Usage) for an unknown name, listing modelNames() (learn/trainer.h), and for a beta that the model does
 // not take.

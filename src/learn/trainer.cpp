@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/philox.h"
 #include "core/text.h"
@@ -17,6 +18,7 @@
 #include "learn/image_feed.h"
 #include "learn/objectives.h"
 #include "learn/run_directory.h"
+#include "learn/transitions.h"
 #include "storage/hash.h"
 #include "storage/staged.h"
 
@@ -62,7 +64,7 @@ class Training {
         net_(NetSettings::preset(settings.net, source_->info().shape, settings.latents)),
         encoder_(net_),
         decoder_(net_),
-        objective_(makeObjective(settings.model, {pixelLossFromString(settings.loss), settings.beta})),
+        objective_(makeObjective(settings.model, {pixelLossFromString(settings.loss), settings.beta, settings.latents})),
         identity_(runIdentity(*source_, settings)),
         rows_(settings.seed, "batches"),
         eta_(settings.seed, "eta"),
@@ -71,6 +73,8 @@ class Training {
     initialise(*decoder_, "decoder", settings_.seed);
     encoder_->to(device_);
     decoder_->to(device_);
+    if (objective_->head()) objective_->head()->to(device_);
+    if (objective_->needsPairs()) transitions_.emplace(*source_, settings_.seed);
     std::vector<torch::Tensor> parameters;
     for (const auto& [scope, module] : modules()) {
       for (const auto& item : module->named_parameters()) {
@@ -123,7 +127,9 @@ class Training {
   std::uint64_t step() { return static_cast<std::uint64_t>(at(kStep)); }
 
   std::vector<std::pair<std::string, torch::nn::Module*>> modules() {
-    return {{"encoder", encoder_.get()}, {"decoder", decoder_.get()}};
+    std::vector<std::pair<std::string, torch::nn::Module*>> all{{"encoder", encoder_.get()}, {"decoder", decoder_.get()}};
+    if (objective_->head()) all.emplace_back("head", objective_->head());
+    return all;
   }
 
   Batch batch(const Philox& rows, const Philox& eta, std::uint64_t index, std::uint64_t count) {
@@ -132,7 +138,9 @@ class Training {
       drawn[i] = static_cast<std::int64_t>(rows.below(source_->size(), index, i));
     torch::Tensor noise = torch::empty({static_cast<std::int64_t>(count), settings_.latents});
     eta.normals(index, noise.data_ptr<float>(), static_cast<std::size_t>(noise.numel()));
-    return {feed_.gather(drawn), noise.to(device_)};
+    Batch result{feed_.gather(drawn), noise.to(device_)};
+    if (transitions_) result.following = feed_.gather(transitions_->following(drawn, index));
+    return result;
   }
 
   void takeStep() {
@@ -222,13 +230,16 @@ class Training {
     TrainResult result;
     torch::Tensor kl = torch::zeros({settings_.latents}, torch::kFloat64);
     torch::Tensor variance = torch::zeros({settings_.latents}, torch::kFloat64);
-    const bool deterministic = settings_.model == "ae";
+    const bool variational = isVariational(settings_.model);
     for (std::int64_t chunk = 0; chunk < kChunks; ++chunk) {
       const Batch drawn = batch(rows, eta, static_cast<std::uint64_t>(chunk), kChunk);
+      if (!variational) {
+        result.reconstruction += objective_->evaluate(encoder_, decoder_, drawn).reconstruction.item<double>() / kChunks;
+        continue;
+      }
       const auto [mu, logVariance] = encoder_->forward(drawn.images);
-      const torch::Tensor z = deterministic ? mu : mu + (0.5 * logVariance).exp() * drawn.eta;
+      const torch::Tensor z = mu + (0.5 * logVariance).exp() * drawn.eta;
       result.reconstruction += pixelLoss(loss, decoder_->forward(z), drawn.images).item<double>() / kChunks;
-      if (deterministic) continue;
       kl += gaussianKl(mu, logVariance).mean(0).to(torch::kCPU).to(torch::kFloat64) / kChunks;
       variance += logVariance.exp().mean(0).to(torch::kCPU).to(torch::kFloat64) / kChunks;
     }
@@ -287,6 +298,7 @@ class Training {
   Philox rows_;
   Philox eta_;
   ImageFeed feed_;
+  std::optional<Transitions> transitions_;
   std::vector<std::string> names_;
   std::unique_ptr<Adam> adam_;
   torch::Tensor progress_ = torch::zeros({kSlots}, torch::kFloat64);
@@ -308,7 +320,7 @@ std::string sourceIdentity(const Source& source) {
 
 std::string runIdentity(const Source& source, const TrainSettings& settings) {
   const Json identity{{"model", settings.model},
-                      {"beta", settings.model == "ae" ? 0.0 : settings.beta},
+                      {"beta", isVariational(settings.model) ? settings.beta : 0.0},
                       {"latents", settings.latents},
                       {"loss", settings.loss},
                       {"net", settings.net},

@@ -15,7 +15,7 @@ std::vector<std::string> modelNames();
 
 struct TrainSettings {
   std::string model = "beta-vae";
-  double beta = 1;  // weight of the KL term; plays no part in "ae"
+  double beta = 1;  // weight of the KL term; plays no part in "ae" and "pcl"
   int latents = 10;
   std::string loss = "bernoulli";  // or "squared-error"; summed over pixels, averaged over the batch
   std::string net = "auto";        // "conv64", "conv32"; "auto" goes by the image's side

@@ -109,6 +109,37 @@ TEST(Objectives, BetaTcVaeAddsToTheVae) {
   EXPECT_THROW(makeObjective("beta-tcvae", {PixelLoss::SquaredError, .5}), Error);
 }
 
+// At its start PCL's regression is minus the sum of absolute changes, whatever else it will learn.
+TEST(Objectives, PclTellsSuccessorsByTheirChanges) {
+  const NetSettings settings = NetSettings::preset("conv32", {32, 32, 1}, 3);
+  Encoder encoder(settings);
+  Decoder decoder(settings);
+  initialise(*encoder, "encoder", 1);
+  torch::manual_seed(0);
+  const Batch batch{torch::rand({4, 1, 32, 32}), torch::zeros({4, 3}), torch::rand({4, 1, 32, 32})};
+  const std::unique_ptr<Objective> pcl = makeObjective("pcl", {PixelLoss::Bernoulli, 1, 3});
+  ASSERT_TRUE(pcl->needsPairs());
+  EXPECT_FALSE(isVariational("pcl"));
+  const Tensor now = encoder->forward(batch.images).first, next = encoder->forward(batch.following).first;
+  double expected = 0;
+  for (long i = 0; i < 4; ++i) {
+    const double right = -(next[i] - now[i]).abs().sum().item<double>();
+    const double wrong = -(next[(i + 3) % 4] - now[i]).abs().sum().item<double>();
+    expected += (std::log1p(std::exp(-right)) + std::log1p(std::exp(wrong))) / 4;
+  }
+  const Losses losses = pcl->evaluate(encoder, decoder, batch);
+  EXPECT_NEAR(losses.total.item<double>(), expected, 1e-5);
+  EXPECT_EQ(losses.kl.item<double>(), 0);
+  // b, d, e and c are trained too: each has a slope once the head has left its start.
+  torch::nn::Module& head = *pcl->head();
+  {
+    const torch::NoGradGuard noGrad;
+    for (Tensor& parameter : head.parameters()) parameter.add_(.1);
+  }
+  for (const Tensor& gradient : torch::autograd::grad({pcl->evaluate(encoder, decoder, batch).total}, head.parameters()))
+    EXPECT_TRUE(gradient.ne(0).all().item<bool>());
+}
+
 TEST(Objectives, BernoulliAndSquaredErrorClosedForms) {
   const Tensor target = torch::full({2, 1, 1, 2}, .25), logits = torch::zeros({2, 1, 1, 2});
   EXPECT_NEAR(pixelLoss(PixelLoss::Bernoulli, logits, target).item<double>(), 2 * std::log(2.0), 1e-6);

@@ -218,7 +218,7 @@ TEST(Trainer, ChecksSettings) {
 
 TEST(Trainer, EveryRegisteredModelTrains) {
   TemporaryDirectory directory;
-  EXPECT_EQ(modelNames(), (std::vector<std::string>{"ae", "beta-vae", "beta-tcvae"}));
+  EXPECT_EQ(modelNames(), (std::vector<std::string>{"ae", "beta-vae", "beta-tcvae", "pcl"}));
   for (const std::string& model : modelNames()) {
     for (const char* loss : {"bernoulli", "squared-error"}) {
       TrainSettings settings = tiny();
@@ -226,9 +226,26 @@ TEST(Trainer, EveryRegisteredModelTrains) {
       settings.loss = loss;
       const TrainResult result = trainVae(square(), settings, directory / (model + loss), {});
       EXPECT_GT(result.reconstruction, 0) << model << ' ' << loss;
-      EXPECT_EQ(result.kl > 0, model != "ae");
+      EXPECT_EQ(result.kl > 0, model != "ae" && model != "pcl");
     }
   }
+}
+
+// Two positions that move independently: knowing successors is enough for codes that each say much of one of them.
+TEST(Trainer, PclLearnsToTellSuccessors) {
+  TemporaryDirectory directory;
+  TrainSettings settings = tiny();
+  settings.model = "pcl";
+  settings.steps = 150;
+  settings.logEvery = 50;
+  settings.batch = 32;
+  const std::string whole = directory / "whole", pieces = directory / "pieces";
+  const TrainResult result = trainVae(square(), settings, whole, {});
+  EXPECT_LT(result.reconstruction, .75 * 2 * std::log(2.0)) << "guessing scores 2 log 2";
+  settings.steps = 40;
+  trainVae(square(), settings, pieces, {});
+  settings.steps = 150;
+  EXPECT_EQ(trainVae(square(), settings, pieces, {}).reconstruction, result.reconstruction) << "the head is kept too";
 }
 
 TEST(Encode, GivesPosteriorMeansAndFactors) {
