@@ -4,7 +4,9 @@
 
 #include "core/error.h"
 #include "learn/perturbation.h"
+#include "learn/rung_json.h"
 #include "tools/cli.h"
+#include "tools/rungs.h"
 #include "variants/expression.h"
 
 namespace {
@@ -46,13 +48,6 @@ const cli::Verb kVerb{
      {"device", "D", "auto", "auto, cpu or cuda[:N]"}},
     {"xysquares:spacing=1 -o run/", "xysquares:spacing=1 --eps 0.05 --seed 3 -o run-3/"}};
 
-std::vector<double> parseList(const std::string& text, const std::string& name) {
-  std::vector<double> values;
-  std::stringstream parts(text);
-  for (std::string part; std::getline(parts, part, ',');) values.push_back(parseReal(part, "--" + name, 0.0, 1e6));
-  return values;
-}
-
 ManipulateSettings parse(const cli::Arguments& a) {
   constexpr std::uint64_t kMany = 1'000'000'000;
   ManipulateSettings s = ManipulateSettings::forProfile(a.text("profile"));
@@ -60,9 +55,9 @@ ManipulateSettings parse(const cli::Arguments& a) {
   s.seed = a.integer("seed", 0, UINT64_MAX);
   if (a.given("rotation")) s.rotation = a.text("rotation");
   if (a.given("loss")) s.loss = a.text("loss");
-  if (a.given("ladder")) s.ladder = parseList(a.text("ladder"), "ladder");
+  if (a.given("ladder")) s.ladder = cli::parseReals(a.text("ladder"), "--ladder");
   if (a.given("harmonics")) {
-    s.harmonics = a.text("harmonics") == "none" ? std::vector<double>{} : parseList(a.text("harmonics"), "harmonics");
+    s.harmonics = a.text("harmonics") == "none" ? std::vector<double>{} : cli::parseReals(a.text("harmonics"), "--harmonics");
   }
   if (a.given("batch")) s.batch = static_cast<int>(a.integer("batch", 2, 4096));
   if (a.given("draws")) s.draws = static_cast<int>(a.integer("draws", 0, 64));
@@ -82,27 +77,6 @@ ManipulateSettings parse(const cli::Arguments& a) {
   s.device = a.text("device");
   s.overwrite = a.overwrite == Overwrite::Replace;
   return s;
-}
-
-Json toJson(const std::vector<RungMeasure>& rungs) {
-  Json list = Json::array();
-  auto one = [](const ReferenceMeasure& m) { return Json{{"L", m.rec}, {"KL", m.kl}, {"J", m.objective}}; };
-  for (const RungMeasure& r : rungs) {
-    list.push_back({{"kl_weight", r.weight},
-                    {"entangled", one(r.entangled)},
-                    {"disentangled", one(r.disentangled)},
-                    {"L_gap_standard_error", r.recGapError},
-                    {"J_gap_standard_error", r.objectiveGapError}});
-  }
-  return list;
-}
-
-void print(const char* data, const std::vector<RungMeasure>& rungs) {
-  for (const RungMeasure& r : rungs) {
-    std::printf("%-9s %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %+9.3f (%.3f)\n", data, r.weight, r.entangled.rec,
-                r.disentangled.rec, r.entangled.kl, r.disentangled.kl, r.entangled.objective, r.disentangled.objective,
-                r.entangled.objective - r.disentangled.objective, r.objectiveGapError);
-  }
 }
 
 }  // namespace
@@ -127,10 +101,7 @@ int main(int argc, char** argv) {
       return 0;
     }
     if (result.alreadyDone) std::cout << "already finished\n";
-    std::printf("%-9s %9s %9s %9s %9s %9s %9s %9s %9s (s.e.)\n", "data", "KL weight", "L_ent", "L_dis", "KL_ent",
-                "KL_dis", "J_ent", "J_dis", "J gap");
-    print("original", result.original);
-    print("modified", result.modified);
+    cli::printRungs({{"original", result.original}, {"modified", result.modified}});
     std::printf("mean |delta| %.4f, clipped %.1f %%; integer against float network: mean %.2f, at most %.2f levels\n",
                 result.meanDelta, 100.0 * result.clippedShare, result.quantisationMean, result.quantisationMax);
     std::cout << "psi: " << result.psiPath << "\nlog: " << result.logPath << "\n";

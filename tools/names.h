@@ -11,7 +11,7 @@ struct NamedPart {
   const char* summary;
 };
 
-constexpr std::array<NamedPart, 3> kModels{{
+constexpr std::array<NamedPart, 4> kModels{{
     {"ae", "autoencoder, deterministic code"},
     {"beta-vae", "rec + beta KL (Higgins et al., ICLR 2017)"},
     {"beta-tcvae", "rec + KL + (beta - 1) total correlation (Chen et al., NeurIPS 2018)"},

@@ -15,6 +15,7 @@
 #include "datasets/content.h"
 #include "learn/device.h"
 #include "learn/reference.h"
+#include "learn/rung_json.h"
 #include "storage/staged.h"
 #include "variants/psi_network.h"
 
@@ -47,9 +48,6 @@ std::string shortReal(double value) {
 }
 
 void check(const ManipulateSettings& s, const SourceInfo& info) {
-  if (info.variant != "original") {
-    usage("psi is trained on an original, not on '" + info.expression() + "'", "leave the variant out");
-  }
   const std::uint32_t side = s.side();
   if (info.shape.height != side || info.shape.width != side) {
     usage("the " + s.profile + " profile trains at " + std::to_string(side) + "x" + std::to_string(side) +
@@ -104,34 +102,6 @@ Json settingsJson(const ManipulateSettings& s) {
   if (s.inputs != "rotated") json["inputs"] = s.inputs;
   if (s.inwardSlope > 0) json["inward_slope"] = s.inwardSlope;
   return json;
-}
-
-Json toJson(const ReferenceMeasure& m) {
-  return {{"L", m.rec}, {"KL", m.kl}, {"J", m.objective}};
-}
-
-Json toJson(const std::vector<RungMeasure>& rungs) {
-  Json list = Json::array();
-  for (const RungMeasure& r : rungs) {
-    list.push_back({{"kl_weight", r.weight},
-                    {"entangled", toJson(r.entangled)},
-                    {"disentangled", toJson(r.disentangled)},
-                    {"L_ent_minus_L_dis", r.entangled.rec - r.disentangled.rec},
-                    {"L_gap_standard_error", r.recGapError},
-                    {"J_ent_minus_J_dis", r.entangled.objective - r.disentangled.objective},
-                    {"J_gap_standard_error", r.objectiveGapError}});
-  }
-  return list;
-}
-
-std::vector<RungMeasure> measuresFromJson(const Json& list) {
-  auto one = [](const Json& m) { return ReferenceMeasure{m.at("L"), m.at("KL"), m.at("J")}; };
-  std::vector<RungMeasure> rungs;
-  for (const Json& r : list) {
-    rungs.push_back({r.at("kl_weight"), one(r.at("entangled")), one(r.at("disentangled")), r.at("L_gap_standard_error"),
-                     r.at("J_gap_standard_error")});
-  }
-  return rungs;
 }
 
 constexpr std::size_t kRungValues = 9;
@@ -289,15 +259,31 @@ class Manipulation {
     identity_["fingerprint"] = fingerprint(*rootOf(base_));
   }
 
+  // The reference models alone, warmed up and measured.
+  std::vector<RungMeasure> references() {
+    setWeights();
+    context_.begin("reference models", s_.warmupSteps, "steps");
+    startModels("warmup");
+    for (; step_ < s_.warmupSteps; ++step_) {
+      context_.throwIfCancelled();
+      oneStep();
+      context_.advance(1);
+    }
+    std::vector<RungMeasure> measures = measure();
+    context_.end();
+    return measures;
+  }
+
   ManipulateResult run() {
+    if (info_.variant != "original")
+      usage("psi is trained on an original, not on '" + info_.expression() + "'", "leave the variant out");
     std::error_code failed;
     std::filesystem::create_directories(directory_, failed);
     if (failed)
       throw Error(ErrorKind::CannotWrite, "cannot make the directory '" + directory_ + "': " + failed.message());
     if (std::optional<ManipulateResult> done = finished()) return *done;
     resume();
-    const double scale = variancePerFactor() * (loss_ == PixelLoss::Bernoulli ? 2.0 : 1.0);
-    for (const double rung : s_.ladder) weights_.push_back(rung * scale);
+    setWeights();
     const std::uint64_t total = s_.warmupSteps + s_.psiSteps + s_.freshSteps;
     if (step_ > freshStart()) quantisePsi();
     context_.begin("manipulate", total, "steps", step_);
@@ -637,14 +623,23 @@ class Manipulation {
     integer_->provenance = identity_.dump();
   }
 
-  // Summed over pixels, of the original, divided by the number of factors that vary.
-  double variancePerFactor() {
+  // The same for every variant of one original.
+  void setWeights() {
+    const SourcePtr root = rootOf(base_);
+    const bool larger = root->info().shape.height > info_.shape.height;
+    const double scale = variancePerFactor(larger ? *reduced(root, info_.shape.height) : *root) *
+                         (loss_ == PixelLoss::Bernoulli ? 2.0 : 1.0);
+    for (const double rung : s_.ladder) weights_.push_back(rung * scale);
+  }
+
+  // Summed over pixels, divided by the number of factors that vary.
+  double variancePerFactor(const Source& original) const {
     const Philox stream(s_.seed, "manipulate:variance");
     const std::size_t bytes = info_.shape.bytes();
     std::vector<double> sum(bytes), squares(bytes);
     std::vector<std::uint8_t> image(bytes);
     for (std::uint64_t i = 0; i < kVarianceRows; ++i) {
-      base_->read(stream.below(base_->size(), i), image.data());
+      original.read(stream.below(original.size(), i), image.data());
       for (std::size_t p = 0; p < bytes; ++p) {
         const double value = image[p] / 255.0;
         sum[p] += value;
@@ -720,8 +715,8 @@ class Manipulation {
       }
       if (log.at("status") != "done" || !std::filesystem::exists(file("psi.h5"))) return std::nullopt;
       ManipulateResult result = paths();
-      result.original = measuresFromJson(log.at("original"));
-      result.modified = measuresFromJson(log.at("modified"));
+      result.original = rungsFromJson(log.at("original"));
+      result.modified = rungsFromJson(log.at("modified"));
       result.quantisationMean = log.at("quantisation").at("mean_levels");
       result.quantisationMax = log.at("quantisation").at("max_levels");
       result.meanDelta = log.at("mean_abs_delta");
@@ -881,6 +876,14 @@ ManipulateSettings ManipulateSettings::forProfile(const std::string& profile) {
   s.psiSteps = 6000 * scale;
   s.freshSteps = 2000 * scale;
   return s;
+}
+
+std::vector<RungMeasure> measureReferences(SourcePtr source, const ManipulateSettings& settings,
+                                           const Context& context) {
+  prepareTrainingThread();
+  ManipulateSettings alone = settings;
+  alone.psiSteps = 0;
+  return Manipulation(std::move(source), alone, "", context).references();
 }
 
 ManipulateResult manipulate(SourcePtr base, const ManipulateSettings& settings, const std::string& runDirectory,

@@ -16,6 +16,7 @@
 #include "learn/reference.h"
 #include "storage/hash.h"
 #include "storage/staged.h"
+#include "variants/modified.h"
 #include "variants/psi_network.h"
 
 namespace offaxis {
@@ -331,6 +332,23 @@ TEST(ManipulateTest, CurvesSayWhatHappensToTheBudgetAndTheObjective) {
                   1e-9);
     }
   }
+}
+
+TEST(MeasureReferencesTest, SaysWhatManipulateSaysOfTheOriginal) {
+  const ManipulateSettings s = tiny();
+  const ManipulateResult made = runTiny(s, freshDirectory("measured"));
+  const SourcePtr bars = std::make_shared<Bars>();
+  const std::vector<RungMeasure> original = measureReferences(bars, s, Context{});
+  const std::vector<RungMeasure> modified = measureReferences(withPsi(bars, made.psiPath), s, Context{});
+  ASSERT_EQ(original.size(), 2u);
+  for (std::size_t r = 0; r < 2; ++r) {
+    EXPECT_EQ(original[r].entangled.objective, made.original[r].entangled.objective);
+    EXPECT_EQ(original[r].objectiveGapError, made.original[r].objectiveGapError);
+    EXPECT_EQ(modified[r].weight, original[r].weight) << "of the original, whatever the variant";
+    EXPECT_NE(modified[r].entangled.rec, original[r].entangled.rec);
+  }
+  EXPECT_EQ(kindOf([&] { manipulate(withPsi(bars, made.psiPath), s, freshDirectory("twice"), Context{}); }),
+            ErrorKind::Usage);
 }
 
 TEST(ManipulateTest, RefusesWhatDoesNotFit) {

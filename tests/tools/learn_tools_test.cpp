@@ -97,6 +97,25 @@ TEST(LearnTools, ManipulateEmitVerifyPublishReproduce) {
   EXPECT_FALSE(std::filesystem::exists(d / "x.h5"));
 }
 
+TEST(LearnTools, AxesMeasuresVariantsOfOneOriginal) {
+  const TempDirectory d;
+  const std::string call = "cd " + d.path() + "; offaxis axes ", few = " --steps 2 --batch 2 --ladder 0.3,0.6 ";
+  const Outcome original = shell(call + "xysquares:spacing=1" + few + "-o a.json");
+  ASSERT_EQ(original.code, 0) << original.err;
+  EXPECT_EQ(std::count(original.out.begin(), original.out.end(), '\n'), 3) << original.out;
+  const Outcome noise = shell(call + "xysquares:spacing=1+noise:eps=0.1" + few + "-o n.json");
+  ASSERT_EQ(noise.code, 0) << noise.err;
+  const json a = json::parse(contentsOf(d / "a.json")), n = json::parse(contentsOf(d / "n.json"));
+  ASSERT_EQ(a.at("rungs").size(), 2u);
+  EXPECT_EQ(a["rungs"][0].at("kl_weight"), n["rungs"][0].at("kl_weight"));
+  EXPECT_NE(a["source"].at("identity"), n["source"].at("identity"));
+  EXPECT_NEAR(a["rungs"][1].at("J_ent_minus_J_dis").get<double>(),
+              a["rungs"][1]["entangled"]["J"].get<double>() - a["rungs"][1]["disentangled"]["J"].get<double>(), 1e-9);
+  const Outcome again = shell(call + "xysquares:spacing=1" + few + "-o a.json");
+  EXPECT_EQ(again.code, 4) << again.err;
+  EXPECT_EQ(shell(call + "xysquares:spacing=1" + few + "--force -o a.json").code, 0);
+}
+
 TEST(LearnTools, BadCallsSayWhatIsWrong) {
   const TempDirectory d;
   ASSERT_EQ(shell("cd " + d.path() + "; echo nonsense > text.npz; mkdir foreign; echo '{}' > foreign/run.json").code,
@@ -121,6 +140,10 @@ TEST(LearnTools, BadCallsSayWhatIsWrong) {
       {"manipulate " + kSource + kTinyPsi + "--eps 0 -o r2", 2, "(0, 1]"},
       {"manipulate " + kSource + kTinyPsi + "--eps 1.5 -o r2", 2, "(0, 1]"},
       {"manipulate " + kSource + kTinyPsi + "--rotation sideways -o r2", 2, "blocks"},
+      {"manipulate " + kSource + kTinyPsi + "--rotation pairs:x1,hue -o r2", 2, "'x1'"},
+      {"manipulate " + kSource + kTinyPsi + "--inputs pixels -o r2", 2, "one-hot"},
+      {"axes " + kSource + " --ladder 0.1,x", 2, "--ladder"},
+      {"axes nowhere.h5", 2, "nowhere.h5"},
       {"manipulate " + kSource + kTinyPsi + "--profile fast -o r2", 2, "quick"},
       {"manipulate " + kSource + "+noise:eps=0.1" + kTinyPsi + "-o r2", 2, "original"},
       {"evaluate " + kSource + " -o e", 2, "="},
