@@ -19,10 +19,10 @@ const cli::Verb kVerb{
     "train models on variants of one dataset and compare their scores",
     "Variants are compared in pairs: all runs of one seed share initialisation, batches and noise. NAME@A:B=SOURCE\n"
     "gives a source its own seeds; sources of one name are one variant made with several perturbations, which the\n"
-    "intervals allow for (p speaks of these perturbations alone). Runs go side by side, one per thread; interrupted or "
-    "killed, the same command goes on, and\n"
-    "several processes may fill one directory.\n"
-    "DIR/ gets results.json (rows and summary) and runs/. Latents and beta default to the dataset's: see "
+    "intervals allow for (p speaks of these perturbations alone). Runs go side by side, one per thread; interrupted "
+    "or\n"
+    "killed, the same command goes on, and several processes may fill one directory.\n"
+    "DIR/ gets results.json (rows and summary) and runs/. Latents and beta default to the dataset's: see\n"
     "DIR/results.json.",
     {{"ARM", false, true,
       "NAME=SOURCE or NAME@A:B=SOURCE, B not included: a source under the name that the table shows it by"}},
@@ -35,6 +35,7 @@ const cli::Verb kVerb{
      {"beta", "B", "", "instead of the dataset's default"},
      {"loss", "NAME", "", "bernoulli or squared-error, instead of the dataset's default"},
      {"steps", "N", "", "instead of the profile's"},
+     {"net", "NAME", "", "conv64, conv32 or conv32-wide, instead of the profile's"},
      {"learning-rate", "R", "", "instead of the profile's"},
      {"show", "", "", "print the table of DIR/results.json and train nothing; takes no ARM"},
      {"device", "NAME", "auto", "auto, cpu, cuda or cuda:N"},
@@ -67,6 +68,7 @@ Settings parse(const cli::Arguments& arguments) {
   if (arguments.given("beta")) evaluate.beta = arguments.real("beta", 0, 1e9);
   if (arguments.given("loss")) evaluate.loss = arguments.text("loss");
   if (arguments.given("steps")) train.steps = arguments.integer("steps", 1, std::uint64_t{1} << 40);
+  if (arguments.given("net")) train.net = arguments.text("net");
   if (arguments.given("learning-rate")) train.learningRate = arguments.real("learning-rate", 1e-12, 10);
   train.device = arguments.required("device");
   evaluate.overwrite = arguments.overwrite == Overwrite::Replace;
@@ -130,7 +132,16 @@ void printTable(const cli::Json& results, const std::string& path) {
               calibration.at("floor_sd").get<double>(), textOf(configuration, "rotation").c_str());
   if (!against.empty())
     std::printf("changes are from %s, over pairs of one seed; p: sign-flip test over the runs\n", against.c_str());
-  if (textOf(results, "status") != "complete") std::printf("some runs are still missing\n");
+  std::size_t failed = 0;
+  for (const cli::Json& row : results.at("rows")) {
+    if (!row.contains("error")) continue;
+    if (failed++ < 3) {
+      std::printf("failed: %s, %s, seed %llu: %s\n", textOf(row, "variant").c_str(), textOf(row, "model").c_str(),
+                  static_cast<unsigned long long>(row.at("seed").get<std::uint64_t>()), textOf(row, "error").c_str());
+    }
+  }
+  if (failed > 3) std::printf("failed: %zu runs in all\n", failed);
+  if (textOf(results, "status") != "complete" && failed == 0) std::printf("some runs are still missing\n");
   std::printf("%s\n", path.c_str());
 }
 

@@ -20,7 +20,7 @@ struct VerbEntry {
   const char* summary;
 };
 
-constexpr std::array<VerbEntry, 16> kVerbs{{
+constexpr std::array<VerbEntry, 17> kVerbs{{
     {"list", "say which datasets, variants, models and metrics there are"},
     {"render", "write a built-in dataset to an HDF5 file"},
     {"import", "read an original dSprites or Shapes3D file into an HDF5 file of ours"},
@@ -33,6 +33,7 @@ constexpr std::array<VerbEntry, 16> kVerbs{{
     {"encode", "encode a dataset by a trained model"},
     {"score", "score codes against factors"},
     {"evaluate", "train and score models on several variants; print the table"},
+    {"plot", "draw an evaluation: scores, dose and response, frontier"},
     {"publish", "publish files as a checksummed version"},
     {"check", "check a published version"},
     {"reproduce", "regenerate a published version from its manifest"},

@@ -24,7 +24,7 @@ const cli::Verb kVerb{
      {"beta", "B", "1", "weight of the KL term, on sums over pixels and latents"},
      {"latents", "L", "10", "dimensions of the code"},
      {"loss", "NAME", "bernoulli", "bernoulli or squared-error"},
-     {"net", "NAME", "auto", "conv64, conv32, or auto: by the image's side"},
+     {"net", "NAME", "auto", "conv64, conv32, conv32-wide, or auto: by the image's side"},
      {"batch", "N", "64", "images a step"},
      {"steps", "N", "300000", "steps in all; a finished run is continued where this grows"},
      {"learning-rate", "R", "0.0001", "of Adam"},

@@ -445,6 +445,7 @@ class Evaluation {
           pairedRotated.push_back(row.rotated.value);
           cluster.push_back(cell.arm * arms_.size() + partner->second.second);  // the same from either side
         });
+        if (summary.seeds.empty()) continue;  // none made yet, or all failed: nothing can be said of it
         const auto describe = [&](Summary& s, const std::vector<double>& from, const std::vector<double>& to) {
           s.mean = mean(s.points);
           s.sd = standardDeviation(s.points);

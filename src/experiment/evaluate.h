@@ -84,7 +84,7 @@ struct EvaluationSummary {
 struct EvaluationResult {
   bool complete = false;
   std::vector<EvaluationRow> rows;
-  std::vector<EvaluationSummary> summary;  // variants within models
+  std::vector<EvaluationSummary> summary;  // variants within models; of those with a run
   MigCalibration calibration;
   std::string rotation;  // where R came from: "psi of modified", "blocks"
   int latents = 0;

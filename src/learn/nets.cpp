@@ -37,8 +37,12 @@ NetSettings NetSettings::conv32(ImageShape image, int latents) {
   return {image, latents, {16, 32, 32}, {4, 4, 4}, 128};
 }
 
+NetSettings NetSettings::conv32Wide(ImageShape image, int latents) {
+  return {image, latents, {32, 64, 64}, {4, 4, 4}, 256};
+}
+
 std::vector<std::string> netPresets() {
-  return {"conv64", "conv32"};
+  return {"conv64", "conv32", "conv32-wide"};
 }
 
 NetSettings NetSettings::preset(const std::string& name, ImageShape image, int latents) {
@@ -47,6 +51,8 @@ NetSettings NetSettings::preset(const std::string& name, ImageShape image, int l
     settings = conv64(image, latents);
   } else if (name == "conv32") {
     settings = conv32(image, latents);
+  } else if (name == "conv32-wide") {
+    settings = conv32Wide(image, latents);
   } else {
     throw Error(ErrorKind::Usage, "no net is called '" + name + "'", "known: " + joined(netPresets()));
   }

@@ -23,7 +23,9 @@ struct NetSettings {
   static NetSettings conv64(ImageShape image, int latents);
   // A small one for 32x32 images: the quick profile's.
   static NetSettings conv32(ImageShape image, int latents);
-  // By name: "conv64", "conv32". Throws Error(Usage) for an unknown name or an image of another side.
+  // conv32 with twice the width, for models that no perturbation was tuned on.
+  static NetSettings conv32Wide(ImageShape image, int latents);
+  // By name: "conv64", "conv32", "conv32-wide". Throws Error(Usage) for an unknown name or an image of another side.
   static NetSettings preset(const std::string& name, ImageShape image, int latents);
 };
 

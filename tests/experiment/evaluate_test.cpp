@@ -202,7 +202,7 @@ TEST(Evaluate, FailedRunsAreSaidAndTheRestKept) {
   EXPECT_EQ(json["status"], "partial");
   EXPECT_TRUE(json["rows"][0].contains("error"));
   EXPECT_FALSE(json["rows"][0].contains("mig"));
-  EXPECT_EQ(json["summary"][0]["runs"], 0);
+  EXPECT_TRUE(json["summary"].empty()) << "a mean of no runs would read like a score";
 }
 
 TEST(Evaluate, ChecksItsArguments) {

@@ -73,7 +73,8 @@ TEST(Nets, Conv64HasTheStandardParameterCount) {
 }
 
 TEST(Nets, ShapesOfBothPresets) {
-  for (const auto& [name, side] : {std::pair<std::string, std::uint32_t>{"conv64", 64}, {"conv32", 32}}) {
+  for (const auto& [name, side] :
+       {std::pair<std::string, std::uint32_t>{"conv64", 64}, {"conv32", 32}, {"conv32-wide", 32}}) {
     const NetSettings settings = NetSettings::preset(name, {side, side, 3}, 7);
     Encoder encoder(settings);
     Decoder decoder(settings);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -111,6 +112,31 @@ TEST(Tools, BadCallsSayWhatIsWrong) {
       {"offaxis list --config nowhere.ini", 3, "nowhere.ini"},
   };
   testing::expectBadCalls(d.path(), calls);
+}
+
+TEST(Tools, PlotDrawsWhatAnEvaluationHolds) {
+  const TempDirectory d;
+  const std::string evaluation = OFFAXIS_SOURCE_DIR "/results/xysquares-s1-quick";
+  const std::string plot = "offaxis plot ";
+  const Outcome drawn = shell(plot + "scores " + evaluation + " -o " + (d / "a.svg"));
+  ASSERT_EQ(drawn.code, 0) << drawn.err;
+  ASSERT_EQ(shell(plot + "scores " + evaluation + " -o " + (d / "b.svg")).code, 0);
+  const std::string svg = contentsOf(d / "a.svg");
+  EXPECT_EQ(svg.compare(0, 4, "<svg"), 0);
+  EXPECT_EQ(svg, contentsOf(d / "b.svg"));
+  EXPECT_EQ(shell(plot + "scores " + evaluation + " -o " + (d / "a.svg")).code, 4) << "not without --force";
+  ASSERT_EQ(
+      shell("cd " + d.path() + "; mkdir empty foreign; echo '{}' > foreign/results.json; echo '{}' > x.json").code, 0);
+  const std::vector<std::array<std::string, 2>> bad{
+      {"pie " + evaluation, "frontier"},         {"scores empty", "results.json"},
+      {"scores foreign", "not an evaluation's"}, {"dose " + evaluation + " x.json", "x.json"},
+      {"dose " + evaluation, "offaxis axes"},    {"scores " + evaluation + " " + evaluation, "there are 2"}};
+  for (const auto& [call, says] : bad) {
+    const Outcome outcome = shell("cd " + d.path() + "; " + plot + call + " -o c.svg");
+    EXPECT_TRUE(outcome.code == 2 || outcome.code == 3) << call << outcome.code;
+    EXPECT_NE(outcome.err.find(says), std::string::npos) << call << "\n" << outcome.err;
+    EXPECT_FALSE(std::filesystem::exists(d / "c.svg"));
+  }
 }
 
 TEST(Tools, ErrorsAreJsonUnderJson) {

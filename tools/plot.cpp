@@ -1,0 +1,72 @@
+// offaxis plot: pictures of evaluations.
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "report/evaluation_figures.h"
+#include "storage/staged.h"
+#include "tools/cli.h"
+
+namespace {
+
+using namespace offaxis;
+
+const cli::Verb kVerb{
+    "plot",
+    "draw what evaluations found",
+    "FIGURE is\n"
+    "  scores    every run's MIG, a row for each variant, of one evaluation\n"
+    "  dose      its MIG against J_ent - J_dis of its images: needs records of `offaxis axes` among the INPUTs\n"
+    "  frontier  MIG against eps, over one evaluation or several\n"
+    "An evaluation is a directory of `offaxis evaluate`, finished or not. The picture is one SVG file; the same files\n"
+    "give the same bytes.",
+    {{"FIGURE", true, false, "scores, dose or frontier"},
+     {"INPUT", true, true, "an evaluation's directory, or a record of `offaxis axes`"}},
+    {{"output,o", "FILE.svg", "", "the picture"},
+     {"rung", "N", "0", "of dose: which KL weight, counted from the lowest"},
+     {"force", "", "", "replace FILE.svg"}},
+    {"scores evaluation/ -o scores.svg", "dose evaluation/ axes/original.json axes/modified.json -o dose.svg"}};
+
+std::string draw(const std::string& figure, const std::vector<std::string>& inputs, std::size_t rung) {
+  std::vector<nlohmann::json> evaluations, records;
+  for (const std::string& input : inputs) {
+    const bool directory = std::filesystem::is_directory(input);
+    const std::string path = directory ? (std::filesystem::path(input) / "results.json").string() : input;
+    nlohmann::json json = nlohmann::json::parse(readTextFile(path), nullptr, false);
+    if (!json.is_object() || !json.contains(directory ? "rows" : "rungs")) {
+      throw Error(ErrorKind::BadFile, path + (directory ? " is not an evaluation's" : " is no record of offaxis axes"),
+                  directory ? "give a directory of offaxis evaluate" : "an evaluation is given by its directory");
+    }
+    (directory ? evaluations : records).push_back(std::move(json));
+  }
+  const auto one = [&]() -> const nlohmann::json& {
+    if (evaluations.size() == 1) return evaluations[0];
+    throw Error(ErrorKind::Usage, figure + " draws one evaluation, there are " + std::to_string(evaluations.size()));
+  };
+  try {
+    if (figure == "scores") return scoresFigure(one());
+    if (figure == "dose") return doseFigure(one(), records, rung);
+    if (figure == "frontier") return frontierFigure(evaluations);
+  } catch (const nlohmann::json::exception& e) {
+    throw Error(ErrorKind::BadFile, std::string("the results cannot be read: ") + e.what());
+  }
+  throw Error(ErrorKind::Usage, "no figure is called '" + figure + "'", "known: scores, dose, frontier");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return cli::run(argc, argv, kVerb, [](const cli::Arguments& arguments) {
+    const std::string output = arguments.required("output");
+    const std::string svg = draw(arguments.positional("FIGURE"), arguments.positionals("INPUT"),
+                                 static_cast<std::size_t>(arguments.integer("rung", 0, 63)));
+    writeTextFile(output, svg, arguments.overwrite);
+    if (arguments.json) {
+      cli::printJson("drawn", {{"picture", output}});
+    } else {
+      std::cout << output << "\n";
+    }
+    return 0;
+  });
+}
