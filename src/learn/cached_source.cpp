@@ -10,13 +10,21 @@
 namespace offaxis {
 namespace {
 
+// What the cached sources of this process may come to hold, in bytes.
+std::atomic<std::uint64_t> reserved{0};
+
 class CachedSource final : public Source {
  public:
+  // The caller has reserved the images' bytes.
   explicit CachedSource(SourcePtr source)
       : source_(std::move(source)),
         bytes_(source_->info().shape.bytes()),
         images_(new std::uint8_t[source_->size() * bytes_]),  // left untouched: the kernel commits pages as they fill
         states_(source_->size()) {}
+
+  ~CachedSource() override { reserved -= source_->size() * bytes_; }
+  CachedSource(const CachedSource&) = delete;
+  CachedSource& operator=(const CachedSource&) = delete;
 
   const SourceInfo& info() const override { return source_->info(); }
   std::uint64_t size() const override { return source_->size(); }
@@ -55,7 +63,11 @@ std::uint64_t physicalMemory() {
 }  // namespace
 
 SourcePtr cached(SourcePtr source) {
-  if (source->size() * source->info().shape.bytes() > physicalMemory() / 4) return source;
+  const std::uint64_t bytes = source->size() * source->info().shape.bytes();
+  if ((reserved += bytes) > physicalMemory() / 4) {
+    reserved -= bytes;
+    return source;
+  }
   return std::make_shared<CachedSource>(std::move(source));
 }
 

@@ -1,6 +1,7 @@
 #include "learn/trainer.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstring>
@@ -21,7 +22,7 @@ using testing::expectError;
 using testing::TemporaryDirectory;
 
 // 8 x 8 positions of a bright 8x8 square on 32x32x1 images.
-class Square final : public Source {
+class Square : public Source {
  public:
   explicit Square(std::uint8_t fill = 255) : fill_(fill) {
     std::vector<double> levels(8);
@@ -313,6 +314,22 @@ TEST(CachedSource, ReadsEachImageOnce) {
   EXPECT_EQ(base->reads, 3);
   base->read(9, expected.data());
   EXPECT_EQ(once, expected);
+}
+
+// Three sources that would fill a sixth of the memory each: a quarter is shared by all.
+TEST(CachedSource, AllOfThemShareOneBudget) {
+  class Sized final : public Square {
+   public:
+    std::uint64_t size() const override {
+      return static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) * 4096 / 6 / 1024;
+    }
+  };
+  const auto one = std::make_shared<Sized>(), two = std::make_shared<Sized>();
+  SourcePtr first = cached(one);
+  EXPECT_NE(first, SourcePtr(one));
+  EXPECT_EQ(cached(two), SourcePtr(two)) << "a third of the memory would be too much";
+  first.reset();
+  EXPECT_NE(cached(two), SourcePtr(two)) << "what is given back can be had again";
 }
 
 }  // namespace
