@@ -29,7 +29,8 @@ const cli::Verb kVerb{
      {"eps", "E", "0.1", "budget: |delta| <= floor(255 E) levels"},
      {"seed", "N", "0", "of every draw"},
      {"profile", "P", "quick", "quick, pilot or paper"},
-     {"rotation", "NAME", "", "of the entangled model: blocks, pairs or random; NAME:FACTOR,FACTOR,.. rotates these alone"},
+     {"rotation", "NAME", "",
+      "of the entangled model: blocks, pairs or random; NAME:FACTOR,FACTOR,.. rotates these alone"},
      {"loss", "NAME", "", "of the reference models: squared-error or bernoulli"},
      {"ladder", "W,W,...", "", "KL weights, as multiples of the pixel variance per factor"},
      {"harmonics", "H,H,...", "", "of psi's rotated inputs; 'none' for none"},
@@ -57,7 +58,8 @@ ManipulateSettings parse(const cli::Arguments& a) {
   if (a.given("loss")) s.loss = a.text("loss");
   if (a.given("ladder")) s.ladder = cli::parseReals(a.text("ladder"), "--ladder");
   if (a.given("harmonics")) {
-    s.harmonics = a.text("harmonics") == "none" ? std::vector<double>{} : cli::parseReals(a.text("harmonics"), "--harmonics");
+    s.harmonics =
+        a.text("harmonics") == "none" ? std::vector<double>{} : cli::parseReals(a.text("harmonics"), "--harmonics");
   }
   if (a.given("batch")) s.batch = static_cast<int>(a.integer("batch", 2, 4096));
   if (a.given("draws")) s.draws = static_cast<int>(a.integer("draws", 0, 64));
@@ -97,13 +99,20 @@ int main(int argc, char** argv) {
                    {"modified", toJson(result.modified)},
                    {"quantisation", {{"mean_levels", result.quantisationMean}, {"max_levels", result.quantisationMax}}},
                    {"mean_abs_delta", result.meanDelta},
-                   {"clipped_share", result.clippedShare}});
+                   {"clipped_share", result.clippedShare},
+                   {"delta_spectrum", result.deltaSpectrum}});
       return 0;
     }
     if (result.alreadyDone) std::cout << "already finished\n";
     cli::printRungs({{"original", result.original}, {"modified", result.modified}});
     std::printf("mean |delta| %.4f, clipped %.1f %%; integer against float network: mean %.2f, at most %.2f levels\n",
                 result.meanDelta, 100.0 * result.clippedShare, result.quantisationMean, result.quantisationMax);
+    if (!result.deltaSpectrum.empty()) {
+      std::printf("energy by scale:");
+      for (std::size_t i = 0; i < result.deltaSpectrum.size(); ++i)
+        std::printf("%s %d px %.0f %%", i > 0 ? "," : "", 1 << i, 100.0 * result.deltaSpectrum[i]);
+      std::printf("\n");
+    }
     std::cout << "psi: " << result.psiPath << "\nlog: " << result.logPath << "\n";
     return 0;
   });

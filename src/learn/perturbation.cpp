@@ -17,6 +17,7 @@
 #include "learn/reference.h"
 #include "learn/rung_json.h"
 #include "storage/staged.h"
+#include "variants/delta_spectrum.h"
 #include "variants/psi_network.h"
 
 namespace offaxis {
@@ -74,29 +75,29 @@ void check(const ManipulateSettings& s, const SourceInfo& info) {
 
 Json settingsJson(const ManipulateSettings& s) {
   Json json{{"eps", s.eps.text()},
-          {"levels", s.eps.levels()},
-          {"seed", s.seed},
-          {"profile", s.profile},
-          {"rotation", s.rotation},
-          {"reference_channels", s.referenceChannels},
-          {"reference_dense", s.referenceDense},
-          {"loss", s.loss},
-          {"ladder", s.ladder},
-          {"sigma_widths", s.sigmaWidths},
-          {"batch", s.batch},
-          {"draws", s.draws},
-          {"harmonics", s.harmonics},
-          {"psi_dense", s.psiDense},
-          {"psi_channels", s.psiChannels},
-          {"rate", s.rate},
-          {"psi_rate", s.psiRate},
-          {"warmup_steps", s.warmupSteps},
-          {"psi_steps", s.psiSteps},
-          {"fresh_steps", s.freshSteps},
-          {"restart_every", s.restartEvery},
-          {"sign", s.sign},
-          {"measure_rows", s.measureRows},
-          {"measure_draws", s.measureDraws}};
+            {"levels", s.eps.levels()},
+            {"seed", s.seed},
+            {"profile", s.profile},
+            {"rotation", s.rotation},
+            {"reference_channels", s.referenceChannels},
+            {"reference_dense", s.referenceDense},
+            {"loss", s.loss},
+            {"ladder", s.ladder},
+            {"sigma_widths", s.sigmaWidths},
+            {"batch", s.batch},
+            {"draws", s.draws},
+            {"harmonics", s.harmonics},
+            {"psi_dense", s.psiDense},
+            {"psi_channels", s.psiChannels},
+            {"rate", s.rate},
+            {"psi_rate", s.psiRate},
+            {"warmup_steps", s.warmupSteps},
+            {"psi_steps", s.psiSteps},
+            {"fresh_steps", s.freshSteps},
+            {"restart_every", s.restartEvery},
+            {"sign", s.sign},
+            {"measure_rows", s.measureRows},
+            {"measure_draws", s.measureDraws}};
   // Named only where they are used: runs made before there were these settings stay what they are.
   if (s.ensemble != 1) json["ensemble"] = s.ensemble;
   if (s.inputs != "rotated") json["inputs"] = s.inputs;
@@ -721,6 +722,7 @@ class Manipulation {
       result.quantisationMax = log.at("quantisation").at("max_levels");
       result.meanDelta = log.at("mean_abs_delta");
       result.clippedShare = log.at("clipped_share");
+      result.deltaSpectrum = log.value("delta_spectrum", std::vector<double>());  // older logs have none
       result.alreadyDone = true;
       return result;
     } catch (const Json::exception&) {
@@ -745,6 +747,7 @@ class Manipulation {
       log["quantisation"] = {{"mean_levels", result->quantisationMean}, {"max_levels", result->quantisationMax}};
       log["mean_abs_delta"] = result->meanDelta;
       log["clipped_share"] = result->clippedShare;
+      log["delta_spectrum"] = result->deltaSpectrum;
     }
     log["curves"] = Json::array();
     for (const std::vector<double>& point : curve_) {
@@ -813,6 +816,7 @@ class Manipulation {
     std::vector<std::uint8_t> image(bytes);
     std::vector<std::int16_t> delta(bytes);
     std::vector<std::uint32_t> levels(static_cast<std::size_t>(k_));
+    DeltaSpectrum spectrum(info_.shape.height, info_.shape.channels);
     std::uint64_t moved = 0;
     std::uint64_t clipped = 0;
     for (std::uint64_t i = 0; i < s_.measureRows; ++i) {
@@ -820,6 +824,7 @@ class Manipulation {
       base_->read(row, image.data());
       info_.grid.levelsOf(base_->canonicalIndex(base_->gridIndex(row)), levels.data());
       integer_->deltas(levels.data(), delta.data());
+      spectrum.add(delta.data());
       for (std::size_t p = 0; p < bytes; ++p) {
         const int wanted = image[p] + delta[p];
         const int got = std::min(std::max(wanted, 0), 255);
@@ -830,6 +835,7 @@ class Manipulation {
     const double values = static_cast<double>(s_.measureRows) * static_cast<double>(bytes);
     result.meanDelta = static_cast<double>(moved) / values / 255.0;
     result.clippedShare = static_cast<double>(clipped) / values;
+    result.deltaSpectrum = spectrum.shares();
   }
 
   SourcePtr base_;

@@ -78,6 +78,7 @@ struct ManipulateResult {
   std::vector<RungMeasure> modified;  // fresh ones, trained on the modified images of the integer network
   double quantisationMean = 0, quantisationMax = 0;  // |float - integer| in levels
   double meanDelta = 0;                              // mean |x' - x| on [0,1] pixels, after clipping
+  std::vector<double> deltaSpectrum;                 // see DeltaSpectrum: before clipping
   double clippedShare = 0;                           // share of pixel values whose delta the clip cut
   std::string psiPath, logPath;
   bool resumed = false, alreadyDone = false;

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <thread>
 
 #include "core/error.h"
@@ -308,6 +309,8 @@ TEST(ManipulateTest, WritesAPsiThatNamesItsDataset) {
   EXPECT_EQ(psi.side(), 8u);
   EXPECT_NE(psi.provenance.find("\"warmup_steps\":30"), std::string::npos);
   EXPECT_LT(result.quantisationMean, 0.5);
+  ASSERT_EQ(result.deltaSpectrum.size(), 4u);  // 1, 2, 4 and 8 pixels
+  EXPECT_NEAR(std::accumulate(result.deltaSpectrum.begin(), result.deltaSpectrum.end(), 0.0), 1.0, 1e-9);
 }
 
 TEST(ManipulateTest, CurvesSayWhatHappensToTheBudgetAndTheObjective) {
