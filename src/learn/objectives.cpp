@@ -64,21 +64,21 @@ class BetaTcVae final : public Objective {
   ObjectiveSettings settings_;
 };
 
-// What PCL trains beside its encoder: for each code i, [a, a', b, d, e] as below, and c.
+// What PCL trains beside its encoder: v, w and b of each code, [3,L], and a and m, as below.
 struct PclHead : torch::nn::Module {
   explicit PclHead(int latents) {
-    terms = register_parameter("terms", torch::zeros({5, latents}));
-    constant = register_parameter("constant", torch::zeros({1}));
+    terms = register_parameter("terms", torch::zeros({3, latents}));
+    rest = register_parameter("rest", torch::zeros({2}));
     const torch::NoGradGuard noGrad;
     terms[0].fill_(1.0);
     terms[1].fill_(-1.0);
   }
-  torch::Tensor terms, constant;
+  torch::Tensor terms, rest;
 };
 
 // Permutation-contrastive learning (Hyvarinen and Morioka, AISTATS 2017): logistic regression tells pairs of successive
 // images (x, x') from pairs of images that do not belong together, by
-//   r(x, x') = c - sum_i |a_i h_i(x') + a'_i h_i(x) + b_i| + (d_i h_i(x') + e_i)^2
+//   r(x, x') = m + a sum_i h_i(x')^2 - sum_i |v_i h_i(x') + w_i h_i(x) + b_i|
 // (their form for Laplace-distributed innovations), h the encoder's means. Not variational, and no decoder: the codes
 // owe nothing to the images' variances.
 class PermutationContrastive final : public Objective {
@@ -99,9 +99,8 @@ class PermutationContrastive final : public Objective {
  private:
   torch::Tensor regression(const torch::Tensor& now, const torch::Tensor& next) const {
     const torch::Tensor& t = head_.terms;
-    const torch::Tensor change = (t[0] * next + t[1] * now + t[2]).abs();
-    const torch::Tensor marginal = (t[3] * next + t[4]).square();
-    return head_.constant + (marginal - change).sum(1);
+    const torch::Tensor change = (t[0] * next + t[1] * now + t[2]).abs().sum(1);
+    return head_.rest[1] + head_.rest[0] * next.square().sum(1) - change;
   }
 
   PclHead head_;

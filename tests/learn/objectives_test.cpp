@@ -130,7 +130,7 @@ TEST(Objectives, PclTellsSuccessorsByTheirChanges) {
   const Losses losses = pcl->evaluate(encoder, decoder, batch);
   EXPECT_NEAR(losses.total.item<double>(), expected, 1e-5);
   EXPECT_EQ(losses.kl.item<double>(), 0);
-  // b, d, e and c are trained too: each has a slope once the head has left its start.
+  // All of the head is trained: each parameter has a slope once it has left its start.
   torch::nn::Module& head = *pcl->head();
   {
     const torch::NoGradGuard noGrad;
