@@ -3,6 +3,7 @@
 # Settings were frozen before these seeds (perturbations 311 to 313, models 2000 to 2011) were first used.
 # Resumable; several processes may share OUT once the perturbations are there. usage: scripts/confirm_shapes3d.sh OUT [BUILD]
 set -euo pipefail
+failed=0  # a run that diverged must not keep the others from being made
 out=$1
 export PATH="${2:-build/release}/bin:$PATH"
 dataset=shapes3d
@@ -33,5 +34,6 @@ for round in 1 2 3 4; do
            "permuted@$range=$dataset+permuted:psi=$psi,seed=$seed"
            "scrambled@$range=$dataset+scrambled:psi=$psi,seed=$seed")
   done
-  offaxis evaluate "${arms[@]}" --steps 2500 --latents 6 --beta 16 -q -o "$out/evaluation"
+  offaxis evaluate "${arms[@]}" --steps 2500 --latents 6 --beta 16 -q -o "$out/evaluation" || failed=1
 done
+exit "$failed"

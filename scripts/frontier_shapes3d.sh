@@ -2,6 +2,7 @@
 # MIG against eps on Shapes3D: modified, sign-flipped and uniform noise at four budgets, the confirmation's settings
 # otherwise; perturbation seed 321, model seeds 4000 to 4003. Resumable. usage: scripts/frontier_shapes3d.sh OUT [BUILD]
 set -euo pipefail
+failed=0  # a run that diverged must not keep the others from being made
 out=$1
 export PATH="${2:-build/release}/bin:$PATH"
 dataset=shapes3d
@@ -18,7 +19,8 @@ for seeds in 4000:4001 4000:4002 4000:4004; do
   for eps in 0.05 0.1 0.175 0.25; do
     offaxis evaluate "modified=$dataset+modified:psi=$out/psi-$eps/psi.h5" "noise=$dataset+noise:eps=$eps,seed=321" \
       "flipped=$dataset+modified:psi=$out/flipped-$eps/psi.h5" "original=$dataset" --against original \
-      --seeds $seeds --steps 2500 --latents 6 --beta 16 -q -o "$out/eps-$eps"
+      --seeds $seeds --steps 2500 --latents 6 --beta 16 -q -o "$out/eps-$eps" || failed=1
   done
 done
 offaxis plot frontier "$out"/eps-* -o "$out/frontier.svg" --force
+exit "$failed"

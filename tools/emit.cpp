@@ -17,7 +17,7 @@ const cli::Verb kVerb{
     cli::writingOptions({{"variant", "NAME", "", "one of `offaxis list variants`"},
                          {"psi", "FILE", "", "the perturbation network, for modified and the controls made from it"},
                          {"eps", "E", "", "the budget, a number in (0, 1] or a fraction such as 25/255, for noise"},
-                         {"seed", "N", "", "of the draws of noise, scrambled and permuted"}}),
+                         {"seed", "N", "", "of the draws of noise, scrambled, permuted and unaligned"}}),
     {"xysquares:spacing=1 --variant modified --psi run/psi.h5 -o modified.h5",
      "xysquares:spacing=1 --variant noise --eps 0.1 --seed 0 -o noise.h5"}};
 

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "core/error.h"
+#include "learn/trainer.h"
 #include "tools/cli.h"
 #include "tools/terminal.h"
 
@@ -118,7 +119,8 @@ void printTable(const cli::Json& results, const std::string& path) {
       if (d.contains("p")) p = format("%.3f (%.3f)", d.at("p"), d.at("p_holm"));  // older files have none
     }
     line(name(row), std::to_string(row.at("runs").get<std::uint64_t>()), meanAndSd(mig), change, p,
-         meanAndSd(row.at("rotated_mig")), format("%.1f", row.at("active_units")));
+         meanAndSd(row.at("rotated_mig")),
+         isVariational(textOf(row, "model")) ? format("%.1f", row.at("active_units")) : "-");
   }
   std::cout << "\nper seed:\n";
   for (const cli::Json& row : summary) {
@@ -141,7 +143,16 @@ void printTable(const cli::Json& results, const std::string& path) {
     }
   }
   if (failed > 3) std::printf("failed: %zu runs in all\n", failed);
-  if (textOf(results, "status") != "complete" && failed == 0) std::printf("some runs are still missing\n");
+  std::size_t wanted = 0;
+  for (const auto& [label, source] : results.at("sources").items()) {
+    const std::size_t at = label.find('@');
+    for (const cli::Json& seed : results.at("seeds")) {
+      const SeedRange range = at == std::string::npos ? SeedRange{} : parseSeeds(label.substr(at + 1), "seeds");
+      wanted += (range.empty() || range.holds(seed)) ? results.at("models").size() : 0;
+    }
+  }
+  if (results.at("rows").size() < wanted)
+    std::printf("%zu of %zu runs are still missing\n", wanted - results.at("rows").size(), wanted);
   std::printf("%s\n", path.c_str());
 }
 

@@ -84,8 +84,12 @@ int main(int argc, char** argv) {
                 source->info().expression().c_str(), static_cast<unsigned long long>(result.steps),
                 result.device.c_str(), cli::formatDuration(result.seconds).c_str(),
                 result.alreadyDone ? " (was done already)" : "");
-    std::printf("reconstruction %.2f, KL %.2f nats, %llu of %d units active\n", result.reconstruction, result.kl,
-                static_cast<unsigned long long>(result.activeUnits), settings.train.latents);
+    if (isVariational(settings.train.model)) {
+      std::printf("reconstruction %.2f, KL %.2f nats, %llu of %d units active\n", result.reconstruction, result.kl,
+                  static_cast<unsigned long long>(result.activeUnits), settings.train.latents);
+    } else {
+      std::printf("loss %.4f\n", result.reconstruction);
+    }
     std::printf("%s/run.json holds the settings and the loss curve\n", settings.output.c_str());
     return 0;
   });

@@ -106,6 +106,10 @@ class Evaluation {
     result_.beta = settings_.beta >= 0 ? settings_.beta : defaults.beta;
     result_.loss = settings_.loss.empty() ? defaults.loss : settings_.loss;
     findRotation();
+    for (std::size_t arm = 0; arm < arms_.size(); ++arm) {  // before anything is written
+      for (const std::string& model : settings_.models)
+        checkTraining(*arms_[arm].source, trainSettings({arm, model, 0}));
+    }
     for (const OpenArm& arm : arms_) {
       if (std::find(variants_.begin(), variants_.end(), arm.arm.name) == variants_.end())
         variants_.push_back(arm.arm.name);
@@ -188,12 +192,22 @@ class Evaluation {
     }
   }
 
+  // psi's own R, or, where psi does not see it, the one that it was trained against.
+  std::vector<double> rotationOf(const PsiNetwork& psi) const {
+    if (!psi.features.rotation.empty()) return psi.features.rotation;
+    const Json made = Json::parse(psi.provenance, nullptr, false);
+    if (!made.is_object() || !made.contains("rotation") || !made["rotation"].is_string() || !made.contains("seed") ||
+        !made["seed"].is_number_unsigned())
+      return {};
+    return rotationMatrix(made["rotation"], first().grid, made["seed"]);
+  }
+
   void findRotation() {
     std::string from;  // the arm whose psi R came from
     for (const OpenArm& arm : arms_) {
       const std::string path = psiOf(arm.arm.expression);
       if (path.empty()) continue;
-      std::vector<double> rotation = PsiNetwork::load(path).features.rotation;
+      std::vector<double> rotation = rotationOf(PsiNetwork::load(path));
       if (rotation.empty()) continue;
       if (!from.empty() && rotation != rotation_) {
         throw Error(ErrorKind::Usage, arm.arm.label() + "'s psi was made with another rotation than " + from + "'s",

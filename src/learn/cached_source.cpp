@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <new>
 
 namespace offaxis {
 namespace {
@@ -68,7 +69,12 @@ SourcePtr cached(SourcePtr source) {
     reserved -= bytes;
     return source;
   }
-  return std::make_shared<CachedSource>(std::move(source));
+  try {
+    return std::make_shared<CachedSource>(source);
+  } catch (const std::bad_alloc&) {
+    reserved -= bytes;
+    return source;
+  }
 }
 
 SourcePtr cachedWhereSlow(SourcePtr source) {

@@ -47,7 +47,7 @@ struct Batch {
 };
 
 struct Losses {
-  torch::Tensor total;  // scalars; total is what is minimised
+  torch::Tensor total;           // scalars; total is what is minimised
   torch::Tensor reconstruction;  // of "pcl" its contrastive loss: it reconstructs nothing
   torch::Tensor kl;
 };
@@ -60,9 +60,6 @@ class Objective {
   virtual torch::nn::Module* head() { return nullptr; }
   virtual bool needsPairs() const { return false; }
 };
-
-// Whether the model's code is a distribution, so that the KL divergence and active units mean something.
-bool isVariational(const std::string& model);
 
 // Throws Error(Usage) for an unknown name, listing modelNames() (learn/trainer.h), and for a beta that the model does
 // not take.

@@ -627,6 +627,10 @@ class Manipulation {
   // The same for every variant of one original.
   void setWeights() {
     const SourcePtr root = rootOf(base_);
+    if (root->info().variant != "original") {
+      usage("the KL weights are those of the original, which a file of a variant does not hold",
+            "name the variant instead: " + root->info().dataset + "+" + root->info().variant + ":...");
+    }
     const bool larger = root->info().shape.height > info_.shape.height;
     const double scale = variancePerFactor(larger ? *reduced(root, info_.shape.height) : *root) *
                          (loss_ == PixelLoss::Bernoulli ? 2.0 : 1.0);
@@ -710,6 +714,9 @@ class Manipulation {
         for (const auto& [key, value] : identity_.items()) {
           const Json there = log["identity"].value(key, Json());
           if (what.empty() && there != value) what = key + " is " + there.dump() + " there, " + value.dump() + " here";
+        }
+        for (const auto& [key, value] : log["identity"].items()) {  // settings that are named only where they are used
+          if (what.empty() && !identity_.contains(key)) what = key + " is " + value.dump() + " there, not set here";
         }
         throw Error(ErrorKind::BadFile, directory_ + " belongs to another run: " + what,
                     "use another directory, the same settings, or --force to start anew");

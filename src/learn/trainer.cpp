@@ -64,7 +64,8 @@ class Training {
         net_(NetSettings::preset(settings.net, source_->info().shape, settings.latents)),
         encoder_(net_),
         decoder_(net_),
-        objective_(makeObjective(settings.model, {pixelLossFromString(settings.loss), settings.beta, settings.latents})),
+        objective_(
+            makeObjective(settings.model, {pixelLossFromString(settings.loss), settings.beta, settings.latents})),
         identity_(runIdentity(*source_, settings)),
         rows_(settings.seed, "batches"),
         eta_(settings.seed, "eta"),
@@ -74,7 +75,10 @@ class Training {
     encoder_->to(device_);
     decoder_->to(device_);
     if (objective_->head()) objective_->head()->to(device_);
-    if (objective_->needsPairs()) transitions_.emplace(*source_, settings_.seed);
+    if (objective_->needsPairs()) {
+      transitions_.emplace(*source_, settings_.seed, "transitions");
+      statisticsTransitions_.emplace(*source_, settings_.seed, "statistics transitions");
+    }
     std::vector<torch::Tensor> parameters;
     for (const auto& [scope, module] : modules()) {
       for (const auto& item : module->named_parameters()) {
@@ -127,24 +131,27 @@ class Training {
   std::uint64_t step() { return static_cast<std::uint64_t>(at(kStep)); }
 
   std::vector<std::pair<std::string, torch::nn::Module*>> modules() {
-    std::vector<std::pair<std::string, torch::nn::Module*>> all{{"encoder", encoder_.get()}, {"decoder", decoder_.get()}};
+    std::vector<std::pair<std::string, torch::nn::Module*>> all{{"encoder", encoder_.get()},
+                                                                {"decoder", decoder_.get()}};
     if (objective_->head()) all.emplace_back("head", objective_->head());
     return all;
   }
 
-  Batch batch(const Philox& rows, const Philox& eta, std::uint64_t index, std::uint64_t count) {
+  Batch batch(const Philox& rows, const Philox& eta, const std::optional<Transitions>& transitions, std::uint64_t index,
+              std::uint64_t count) {
     std::vector<std::int64_t> drawn(count);
     for (std::uint64_t i = 0; i < count; ++i)
       drawn[i] = static_cast<std::int64_t>(rows.below(source_->size(), index, i));
     torch::Tensor noise = torch::empty({static_cast<std::int64_t>(count), settings_.latents});
     eta.normals(index, noise.data_ptr<float>(), static_cast<std::size_t>(noise.numel()));
     Batch result{feed_.gather(drawn), noise.to(device_)};
-    if (transitions_) result.following = feed_.gather(transitions_->following(drawn, index));
+    if (transitions) result.following = feed_.gather(transitions->following(drawn, index));
     return result;
   }
 
   void takeStep() {
-    const Losses losses = objective_->evaluate(encoder_, decoder_, batch(rows_, eta_, step(), settings_.batch));
+    const Losses losses =
+        objective_->evaluate(encoder_, decoder_, batch(rows_, eta_, transitions_, step(), settings_.batch));
     const double reconstruction = finite(losses.reconstruction, "the reconstruction loss");
     const double kl = finite(losses.kl, "the KL divergence");
     finite(losses.total, "the loss");
@@ -232,9 +239,10 @@ class Training {
     torch::Tensor variance = torch::zeros({settings_.latents}, torch::kFloat64);
     const bool variational = isVariational(settings_.model);
     for (std::int64_t chunk = 0; chunk < kChunks; ++chunk) {
-      const Batch drawn = batch(rows, eta, static_cast<std::uint64_t>(chunk), kChunk);
+      const Batch drawn = batch(rows, eta, statisticsTransitions_, static_cast<std::uint64_t>(chunk), kChunk);
       if (!variational) {
-        result.reconstruction += objective_->evaluate(encoder_, decoder_, drawn).reconstruction.item<double>() / kChunks;
+        result.reconstruction +=
+            objective_->evaluate(encoder_, decoder_, drawn).reconstruction.item<double>() / kChunks;
         continue;
       }
       const auto [mu, logVariance] = encoder_->forward(drawn.images);
@@ -247,7 +255,7 @@ class Training {
       result.klPerLatent.push_back(kl[i].item<double>());
       result.meanPosteriorVariance.push_back(variance[i].item<double>());
       result.kl += result.klPerLatent.back();
-      if (result.meanPosteriorVariance.back() < kActiveBelow) ++result.activeUnits;
+      if (variational && result.meanPosteriorVariance.back() < kActiveBelow) ++result.activeUnits;
     }
     result.steps = step();
     result.curve = curve_;
@@ -298,7 +306,7 @@ class Training {
   Philox rows_;
   Philox eta_;
   ImageFeed feed_;
-  std::optional<Transitions> transitions_;
+  std::optional<Transitions> transitions_, statisticsTransitions_;
   std::vector<std::string> names_;
   std::unique_ptr<Adam> adam_;
   torch::Tensor progress_ = torch::zeros({kSlots}, torch::kFloat64);
@@ -319,23 +327,36 @@ std::string sourceIdentity(const Source& source) {
 }
 
 std::string runIdentity(const Source& source, const TrainSettings& settings) {
-  const Json identity{{"model", settings.model},
-                      {"beta", isVariational(settings.model) ? settings.beta : 0.0},
-                      {"latents", settings.latents},
-                      {"loss", settings.loss},
-                      {"net", settings.net},
-                      {"batch", settings.batch},
-                      {"learning_rate", settings.learningRate},
-                      {"seed", settings.seed},
-                      {"image", toString(source.info().shape)},
-                      {"dataset", source.info().dataset},
-                      {"source", sourceIdentity(source)}};
+  Json identity{{"model", settings.model},
+                {"beta", isVariational(settings.model) ? settings.beta : 0.0},
+                {"latents", settings.latents},
+                {"loss", settings.loss},
+                {"net", settings.net},
+                {"batch", settings.batch},
+                {"learning_rate", settings.learningRate},
+                {"seed", settings.seed},
+                {"image", toString(source.info().shape)},
+                {"dataset", source.info().dataset},
+                {"source", sourceIdentity(source)}};
+  if (settings.model == "pcl") identity["definition"] = "pcl/1";  // of its regression function and its process in time
   return identity.dump();
+}
+
+void checkTraining(const Source& source, const TrainSettings& settings) {
+  check(settings);
+  const ImageShape& image = source.info().shape;
+  NetSettings::preset(resolveNet(settings.net, image), image, settings.latents);
+  const std::unique_ptr<Objective> objective =
+      makeObjective(settings.model, {pixelLossFromString(settings.loss), settings.beta, settings.latents});
+  if (!objective->needsPairs()) return;
+  if (settings.batch < 2)
+    throw Error(ErrorKind::Usage, settings.model + " tells images of a batch apart", "give a batch of at least 2");
+  const Transitions needed(source, settings.seed, "transitions");
 }
 
 TrainResult trainVae(SourcePtr source, const TrainSettings& settings, const std::string& runDirectory,
                      const Context& context) {
-  check(settings);
+  checkTraining(*source, settings);
   prepareTrainingThread();
   TrainSettings resolved = settings;
   resolved.net = resolveNet(settings.net, source->info().shape);

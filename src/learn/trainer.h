@@ -12,13 +12,15 @@ namespace offaxis {
 
 // The names that TrainSettings::model takes.
 std::vector<std::string> modelNames();
+// Whether the model's code is a distribution, so that its KL divergence and active units mean something.
+bool isVariational(const std::string& model);
 
 struct TrainSettings {
   std::string model = "beta-vae";
   double beta = 1;  // weight of the KL term; plays no part in "ae" and "pcl"
   int latents = 10;
   std::string loss = "bernoulli";  // or "squared-error"; summed over pixels, averaged over the batch
-  std::string net = "auto";        // "conv64", "conv32"; "auto" goes by the image's side
+  std::string net = "auto";        // "conv64", "conv32", "conv32-wide"; "auto" goes by the image's side
   std::uint64_t batch = 64;
   std::uint64_t steps = 300000;
   double learningRate = 1e-4;  // Adam
@@ -45,11 +47,14 @@ struct TrainResult {
   double kl = 0;
   std::vector<double> klPerLatent;            // nats
   std::vector<double> meanPosteriorVariance;  // per latent
-  std::uint64_t activeUnits = 0;              // latents whose mean posterior variance is below 0.8
-  double seconds = 0;                         // wall time of training, all runs of the program together
+  std::uint64_t activeUnits = 0;  // latents whose mean posterior variance is below 0.8; 0 if not variational
+  double seconds = 0;             // wall time of training, all runs of the program together
   std::string device;
   bool alreadyDone = false;  // the directory held this run, finished; nothing was trained
 };
+
+// Throws Error(Usage) for settings that trainVae() would refuse on this source, before anything is written.
+void checkTraining(const Source& source, const TrainSettings& settings);
 
 // Identifies what a source shows, wherever it was opened from: SHA-256 (hex) over 64 fixed rows, images and labels.
 // Unlike fingerprint() it tells variants and subsets apart, and the contents of two psi.h5 files of one name.

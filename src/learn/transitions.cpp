@@ -28,7 +28,8 @@ std::uint32_t followingLevel(const Factor& factor, std::uint32_t level, double u
   return static_cast<std::uint32_t>(wrapped < size ? wrapped : period - wrapped);
 }
 
-Transitions::Transitions(const Source& source, std::uint64_t seed) : source_(source), philox_(seed, "transitions") {
+Transitions::Transitions(const Source& source, std::uint64_t seed, const std::string& stream)
+    : source_(source), philox_(seed, stream) {
   const std::uint64_t count = source.info().grid.size();
   const auto refuse = [] {
     throw Error(ErrorKind::Usage, "pairs of successive images need a source with every image of its factor grid, once",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "core/factor_grid.h"
@@ -10,17 +11,17 @@
 
 namespace offaxis {
 
-// The level that follows `level` one time step on, as a function of u, uniform in (0, 1) (our choice of process): a
-// Laplace step of scale size / 10 levels, rounded; cyclic factors wrap around, ordinal ones are reflected at their ends.
-// A categorical factor stays with probability 3/4 and else takes any of its levels.
+// The level that follows `level` one time step on, as a function of u, uniform in [0, 1) (our choice of process): a
+// Laplace step of scale size / 10 levels, rounded; cyclic factors wrap around, ordinal ones are reflected at their
+// ends. A categorical factor stays with probability 3/4 and else takes any of its levels.
 std::uint32_t followingLevel(const Factor& factor, std::uint32_t level, double u);
 
 // Rows of the images that follow others.
 class Transitions {
  public:
   // Throws Error(Usage) where a source does not hold every image of its factor grid exactly once.
-  Transitions(const Source& source, std::uint64_t seed);
-  // One successor of each row; draws: Philox(seed, "transitions") at `index`, a lane for each image and factor.
+  Transitions(const Source& source, std::uint64_t seed, const std::string& stream);
+  // One successor of each row; draws: Philox(seed, stream) at `index`, a lane for each image and factor.
   std::vector<std::int64_t> following(const std::vector<std::int64_t>& rows, std::uint64_t index) const;
 
  private:

@@ -104,8 +104,19 @@ std::string doseFigure(const Json& results, const std::vector<Json>& axes, std::
                       " was measured at " + std::to_string(rungs.size()),
                   "count them from 0");
     }
-    doses[textOf(record.at("source"), "identity")] = rungs[rung].at("J_ent_minus_J_dis");
-    weight = rungs[rung].at("kl_weight");
+    if (record.at("settings") != axes[0].at("settings")) {
+      throw Error(ErrorKind::Usage,
+                  "the records of " + textOf(record.at("source"), "expression") + " and " +
+                      textOf(axes[0].at("source"), "expression") + " were made with other settings",
+                  "measure all sources alike");
+    }
+    std::vector<std::pair<double, double>> byWeight;
+    for (const Json& measured : rungs)
+      byWeight.emplace_back(measured.at("kl_weight"), measured.at("J_ent_minus_J_dis"));
+    std::sort(byWeight.begin(), byWeight.end());
+    weight = byWeight[rung].first;
+    if (!doses.emplace(textOf(record.at("source"), "identity"), byWeight[rung].second).second)
+      throw Error(ErrorKind::Usage, "there are two records of " + textOf(record.at("source"), "expression"));
   }
   Plot plot;
   plot.title = "Dose and response: " + textOf(results.at("configuration"), "dataset");

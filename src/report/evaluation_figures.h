@@ -13,7 +13,7 @@ std::string scoresFigure(const nlohmann::json& results);
 
 // Dose and response: J_ent - J_dis of reference models trained on an arm's images (`axes`: records of `offaxis axes`,
 // matched by the identity of their source), against the MIG of its runs. `rung` counts the KL weights from the lowest.
-// Throws Error(Usage) where no arm was measured, or not at that rung.
+// Throws Error(Usage) where no arm was measured, or not at that rung, or records were made with different settings.
 std::string doseFigure(const nlohmann::json& results, const std::vector<nlohmann::json>& axes, std::size_t rung);
 
 // MIG against eps over several evaluations. A variant without an eps, such as the original, is a dashed line at its

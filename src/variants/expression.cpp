@@ -63,7 +63,7 @@ SourcePtr openBase(const std::string& text, const OpenOptions& options) {
                 "known datasets: " + knownDatasets() + " (`offaxis list datasets`)");
   }
   SourcePtr file = openImageFile(path);
-  if (size == 0) return file;
+  if (size == 0 || size == file->info().shape.height) return file;
   if (file->info().variant != "original") {
     // Averaging would weaken the variant, independent noise most of all: the comparison would be unfair.
     throw Error(

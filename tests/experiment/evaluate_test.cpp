@@ -215,6 +215,12 @@ TEST(Evaluate, ChecksItsArguments) {
   refuse("given twice", [](EvaluateSettings& s) { s.arms[1].name = "original"; });
   refuse("no model is called", [](EvaluateSettings& s) { s.models = {"vae9"}; });
   refuse("no sources", [](EvaluateSettings& s) { s.arms.clear(); });
+  refuse("no net is called", [](EvaluateSettings& s) { s.profile.train.net = "conv9"; });
+  refuse("takes 64x64", [](EvaluateSettings& s) { s.profile.train.net = "conv64"; });
+  refuse("at least 2", [](EvaluateSettings& s) {
+    s.models = {"beta-vae", "pcl"};
+    s.profile.train.batch = 1;
+  });
   refuse("shows xysquares:spacing=2", [](EvaluateSettings& s) { s.arms[1].expression = "xysquares:spacing=2"; });
   EXPECT_EQ(directory.entries(), 0u);
   EXPECT_EQ(parseArm("a=b=c").expression, "b=c");

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "learn/trainer.h"
 
 namespace offaxis {
 namespace {
@@ -136,7 +137,8 @@ TEST(Objectives, PclTellsSuccessorsByTheirChanges) {
     const torch::NoGradGuard noGrad;
     for (Tensor& parameter : head.parameters()) parameter.add_(.1);
   }
-  for (const Tensor& gradient : torch::autograd::grad({pcl->evaluate(encoder, decoder, batch).total}, head.parameters()))
+  for (const Tensor& gradient :
+       torch::autograd::grad({pcl->evaluate(encoder, decoder, batch).total}, head.parameters()))
     EXPECT_TRUE(gradient.ne(0).all().item<bool>());
 }
 

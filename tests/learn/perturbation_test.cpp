@@ -354,6 +354,21 @@ TEST(MeasureReferencesTest, SaysWhatManipulateSaysOfTheOriginal) {
             ErrorKind::Usage);
 }
 
+TEST(ManipulateTest, NamesTheSettingThatDiffersOnEitherSide) {
+  ManipulateSettings s = tiny();
+  s.warmupSteps = s.psiSteps = s.freshSteps = 2;
+  const std::string directory = freshDirectory("settings");
+  s.ensemble = 2;
+  runTiny(s, directory);
+  s.ensemble = 1;
+  try {
+    runTiny(s, directory);
+    FAIL() << "the directory holds another run";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("ensemble is 2 there, not set here"), std::string::npos) << error.what();
+  }
+}
+
 TEST(ManipulateTest, RefusesWhatDoesNotFit) {
   const ManipulateSettings s = tiny();
   const std::string directory = freshDirectory("refuse");

@@ -243,6 +243,9 @@ TEST(Trainer, PclLearnsToTellSuccessors) {
   const std::string whole = directory / "whole", pieces = directory / "pieces";
   const TrainResult result = trainVae(square(), settings, whole, {});
   EXPECT_LT(result.reconstruction, .85 * 2 * std::log(2.0)) << "guessing scores 2 log 2";
+  settings.batch = 1;
+  expectError(ErrorKind::Usage, "at least 2", [&] { trainVae(square(), settings, pieces, {}); });
+  settings.batch = 32;
   settings.steps = 40;
   trainVae(square(), settings, pieces, {});
   settings.steps = 150;
@@ -321,7 +324,8 @@ TEST(CachedSource, AllOfThemShareOneBudget) {
   class Sized final : public Square {
    public:
     std::uint64_t size() const override {
-      return static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) * 4096 / 6 / 1024;
+      return static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) /
+             6 / 1024;
     }
   };
   const auto one = std::make_shared<Sized>(), two = std::make_shared<Sized>();

@@ -43,7 +43,7 @@ TEST(Transitions, AlwaysEndOnTheGrid) {
   for (const FactorKind kind : {FactorKind::Ordinal, FactorKind::Cyclic, FactorKind::Categorical}) {
     for (const std::size_t size : {2u, 3u, 40u}) {
       const Factor factor = factorOf(kind, size);
-      for (const double u : {1e-300, 1e-9, .5, 1 - 1e-9, 1 - 1e-16}) {
+      for (const double u : {0.0, 1e-9, .5, 1 - 1e-9, 1 - 1e-16}) {
         for (std::uint32_t level = 0; level < size; ++level) EXPECT_LT(followingLevel(factor, level, u), size);
       }
     }
@@ -73,23 +73,23 @@ TEST(Transitions, FollowTheGridWhateverTheOrderOfRows) {
     rows.push_back(row);
     mirrored.push_back(last - row);
   }
-  const std::vector<std::int64_t> next = Transitions(there, 4).following(rows, 9);
-  const std::vector<std::int64_t> mirror = Transitions(back, 4).following(mirrored, 9);
+  const std::vector<std::int64_t> next = Transitions(there, 4, "test").following(rows, 9);
+  const std::vector<std::int64_t> mirror = Transitions(back, 4, "test").following(mirrored, 9);
   int moved = 0;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     EXPECT_EQ(mirror[i], last - next[i]);
     moved += next[i] != rows[i];
   }
   EXPECT_GT(moved, 10);
-  EXPECT_EQ(Transitions(there, 4).following(rows, 9), next);
-  EXPECT_NE(Transitions(there, 4).following(rows, 10), next);
-  EXPECT_NE(Transitions(there, 5).following(rows, 9), next);
+  EXPECT_EQ(Transitions(there, 4, "test").following(rows, 9), next);
+  EXPECT_NE(Transitions(there, 4, "test").following(rows, 10), next);
+  EXPECT_NE(Transitions(there, 5, "test").following(rows, 9), next);
 }
 
 TEST(Transitions, RefuseSubsets) {
   const auto whole = std::make_shared<Forwards>(ImageShape{8, 8, 1}, std::vector<std::uint64_t>{5, 4});
   const SourcePtr part = subset(whole, {0, 1, 2});
-  testing::expectError(ErrorKind::Usage, "every image", [&] { Transitions(*part, 0); });
+  testing::expectError(ErrorKind::Usage, "every image", [&] { Transitions(*part, 0, "test"); });
 }
 
 }  // namespace

@@ -74,7 +74,9 @@ Json evaluation() {
 
 Json axesOf(const char* identity, double gap) {
   return {{"source", {{"identity", identity}, {"expression", "toy"}}},
-          {"rungs", {{{"kl_weight", 3.0}, {"J_ent_minus_J_dis", gap}}}}};
+          {"settings", {{"steps", 5}}},
+          {"rungs",
+           {{{"kl_weight", 7.0}, {"J_ent_minus_J_dis", 100.0}}, {{"kl_weight", 3.0}, {"J_ent_minus_J_dis", gap}}}}};
 }
 
 TEST(EvaluationFigures, ShowEveryRunThatHasAScore) {
@@ -93,7 +95,15 @@ TEST(EvaluationFigures, MatchDosesBySourceAndSeed) {
   EXPECT_NE(svg.find("KL weight 3.0"), std::string::npos);
   EXPECT_EQ(count(doseFigure(evaluation(), {axesOf("b", -2), axesOf("a", 1), axesOf("o", 2)}, 0), "<title>"), 4u);
   testing::expectError(ErrorKind::Usage, "measured", [] { doseFigure(evaluation(), {axesOf("x", 0)}, 0); });
-  testing::expectError(ErrorKind::Usage, "rung 1", [] { doseFigure(evaluation(), {axesOf("b", 0)}, 1); });
+  testing::expectError(ErrorKind::Usage, "rung 2", [] { doseFigure(evaluation(), {axesOf("b", 0)}, 2); });
+  testing::expectError(ErrorKind::Usage, "two records", [] {
+    doseFigure(evaluation(), {axesOf("b", 0), axesOf("b", 1)}, 0);
+  });
+  Json other = axesOf("a", 0);
+  other["settings"]["steps"] = 6;
+  testing::expectError(ErrorKind::Usage, "other settings", [&] {
+    doseFigure(evaluation(), {axesOf("b", 0), other}, 0);
+  });
 }
 
 TEST(EvaluationFigures, DrawTheFrontierOverWholeLevels) {
