@@ -18,8 +18,8 @@ using cli::Json;
 const cli::Verb kVerb{
     "axes",
     "measure which axes a dataset or variant favours",
-    "Trains the reference models of `offaxis manipulate` on SOURCE and nothing else. J = rec + KL weight x KL is what a\n"
-    "VAE minimises: where J_ent < J_dis, codes along R's axes are cheaper than codes along the factors' own. The KL\n"
+    "Trains the reference models of `offaxis manipulate` on SOURCE and nothing else. J = rec + KL weight x KL is what\n"
+    "a VAE minimises: where J_ent < J_dis, codes along R's axes are cheaper than codes along the factors' own. The KL\n"
     "weights are the same for all variants of one original.",
     {{"SOURCE", true, false, "an original or a variant; averaged down to the profile's size where it is larger"}},
     {{"output,o", "FILE", "", "write settings, source and figures as JSON"},

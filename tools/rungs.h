@@ -21,8 +21,8 @@ inline std::vector<double> parseReals(const std::string& text, const std::string
 }
 
 inline void printRungs(const std::vector<std::pair<std::string, std::vector<RungMeasure>>>& data) {
-  std::printf("%-9s %9s %9s %9s %9s %9s %9s %9s %9s (s.e.)\n", "data", "KL weight", "L_ent", "L_dis", "KL_ent", "KL_dis",
-              "J_ent", "J_dis", "J gap");
+  std::printf("%-9s %9s %9s %9s %9s %9s %9s %9s %9s (s.e.)\n", "data", "KL weight", "L_ent", "L_dis", "KL_ent",
+              "KL_dis", "J_ent", "J_dis", "J gap");
   for (const auto& [name, rungs] : data) {
     for (const RungMeasure& r : rungs) {
       std::printf("%-9s %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %+9.3f (%.3f)\n", name.c_str(), r.weight,

@@ -94,8 +94,8 @@ ManipulateResult manipulate(SourcePtr base, const ManipulateSettings& settings, 
                             const Context& context);
 
 // Which axes images favour: trains the reference models alone, settings.warmupSteps, on `source`, an original or any
-// variant at the size to train at, and measures them as manipulate() does. KL weights are those of the original, so that
-// figures of its variants compare. Throws Error(Usage) for settings out of range, Error(Failed) for losses that are not
+// variant at the size to train at, and measures them as manipulate() does. KL weights are those of the original, so
+// that figures of its variants compare. Throws Error(Usage) for settings out of range, Error(Failed) for losses that are not
 // finite, Error(Interrupted).
 std::vector<RungMeasure> measureReferences(SourcePtr source, const ManipulateSettings& settings,
                                            const Context& context);

@@ -219,6 +219,7 @@ TEST(LearnTools, EvaluateShowsWhatADirectoryHolds) {
 TEST(LearnTools, ThePrintedTablesAreThoseOfTheResults) {
   const std::string source = OFFAXIS_SOURCE_DIR;
   for (const auto& [page, results] : {std::pair{"/README.md", "/results/xysquares-s1-quick"},
+                                      std::pair{"/docs/manipulation.md", "/results/shapes3d-r-first/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-quick/evaluation"}}) {
     const std::string text = contentsOf(source + page);
     const Outcome shown = shell("offaxis evaluate --show -o '" + source + results + "'");
