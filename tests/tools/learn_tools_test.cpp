@@ -236,5 +236,22 @@ TEST(LearnTools, ThePrintedTablesAreThoseOfTheResults) {
   }
 }
 
+// The README's short table of Shapes3D: means to two digits, in the order of the results.
+TEST(LearnTools, TheReadmesShortTableIsThatOfTheResults) {
+  const std::string source = OFFAXIS_SOURCE_DIR;
+  const json results = json::parse(contentsOf(source + "/results/shapes3d-r-quick/evaluation/results.json"));
+  std::string mig = "\n| MIG |", rotated = "\n| rotated MIG |";
+  for (const json& row : results.at("summary")) {
+    for (const auto& [line, key] : {std::pair{&mig, "mig"}, std::pair{&rotated, "rotated_mig"}}) {
+      char text[32];
+      std::snprintf(text, sizeof text, line == &mig ? " %.2f |" : " %.3f |", row.at(key).at("mean").get<double>());
+      line->append(text);
+    }
+  }
+  const std::string readme = contentsOf(source + "/README.md");
+  EXPECT_NE(readme.find(mig + "\n"), std::string::npos) << mig;
+  EXPECT_NE(readme.find(rotated + "\n"), std::string::npos) << rotated;
+}
+
 }  // namespace
 }  // namespace offaxis
