@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The confirmation on Shapes3D, quick profile, eps 0.175: three perturbations with their controls, twelve model seeds.
 # Settings were frozen before these seeds (perturbations 311 to 313, models 2000 to 2011) were first used.
-# Resumable; several processes may share OUT once the perturbations are there. usage: scripts/confirm_shapes3d.sh OUT [BUILD]
+# Resumable; several processes may share OUT once the perturbations are there.
+# usage: [ROUNDS=4] scripts/confirm_shapes3d.sh OUT [BUILD [OPTIONS OF offaxis evaluate..]]
 set -euo pipefail
 failed=0  # a run that diverged must not keep the others from being made
 out=$1
@@ -18,7 +19,7 @@ for seed in 311 312 313; do
 done | xargs -P "$(nproc)" -L 1 offaxis manipulate $dataset
 
 # Round by round, so that an unfinished grid has whole comparisons for every perturbation.
-for round in 1 2 3 4; do
+for round in $(seq "${ROUNDS:-4}"); do
   arms=()
   first=2000
   for seed in 311 312 313; do
@@ -34,6 +35,6 @@ for round in 1 2 3 4; do
            "permuted@$range=$dataset+permuted:psi=$psi,seed=$seed"
            "scrambled@$range=$dataset+scrambled:psi=$psi,seed=$seed")
   done
-  offaxis evaluate "${arms[@]}" --steps 2500 --latents 6 --beta 16 -q -o "$out/evaluation" || failed=1
+  offaxis evaluate "${arms[@]}" --steps 2500 --latents 6 --beta 16 -q -o "$out/evaluation" "${@:3}" || failed=1
 done
 exit "$failed"

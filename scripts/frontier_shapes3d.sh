@@ -17,8 +17,10 @@ done | xargs -P "$(nproc)" -L 1 offaxis manipulate $dataset
 
 for seeds in 4000:4001 4000:4002 4000:4004; do
   for eps in 0.05 0.1 0.175 0.25; do
+    original=()
+    [ $eps = 0.175 ] && original=("original=$dataset")  # it has no eps: once is enough
     offaxis evaluate "modified=$dataset+modified:psi=$out/psi-$eps/psi.h5" "noise=$dataset+noise:eps=$eps,seed=321" \
-      "flipped=$dataset+modified:psi=$out/flipped-$eps/psi.h5" "original=$dataset" --against original \
+      "flipped=$dataset+modified:psi=$out/flipped-$eps/psi.h5" "${original[@]}" \
       --seeds $seeds --steps 2500 --latents 6 --beta 16 -q -o "$out/eps-$eps" || failed=1
   done
 done

@@ -69,16 +69,14 @@ class Training {
         identity_(runIdentity(*source_, settings)),
         rows_(settings.seed, "batches"),
         eta_(settings.seed, "eta"),
+        steps_(settings.seed, "transitions"),
         feed_(source_, device_, context) {
     initialise(*encoder_, "encoder", settings_.seed);
     initialise(*decoder_, "decoder", settings_.seed);
     encoder_->to(device_);
     decoder_->to(device_);
     if (objective_->head()) objective_->head()->to(device_);
-    if (objective_->needsPairs()) {
-      transitions_.emplace(*source_, settings_.seed, "transitions");
-      statisticsTransitions_.emplace(*source_, settings_.seed, "statistics transitions");
-    }
+    if (objective_->needsPairs()) transitions_.emplace(*source_);
     std::vector<torch::Tensor> parameters;
     for (const auto& [scope, module] : modules()) {
       for (const auto& item : module->named_parameters()) {
@@ -137,21 +135,19 @@ class Training {
     return all;
   }
 
-  Batch batch(const Philox& rows, const Philox& eta, const std::optional<Transitions>& transitions, std::uint64_t index,
-              std::uint64_t count) {
+  Batch batch(const Philox& rows, const Philox& eta, const Philox& steps, std::uint64_t index, std::uint64_t count) {
     std::vector<std::int64_t> drawn(count);
     for (std::uint64_t i = 0; i < count; ++i)
       drawn[i] = static_cast<std::int64_t>(rows.below(source_->size(), index, i));
     torch::Tensor noise = torch::empty({static_cast<std::int64_t>(count), settings_.latents});
     eta.normals(index, noise.data_ptr<float>(), static_cast<std::size_t>(noise.numel()));
     Batch result{feed_.gather(drawn), noise.to(device_)};
-    if (transitions) result.following = feed_.gather(transitions->following(drawn, index));
+    if (transitions_) result.following = feed_.gather(transitions_->following(drawn, steps, index));
     return result;
   }
 
   void takeStep() {
-    const Losses losses =
-        objective_->evaluate(encoder_, decoder_, batch(rows_, eta_, transitions_, step(), settings_.batch));
+    const Losses losses = objective_->evaluate(encoder_, decoder_, batch(rows_, eta_, steps_, step(), settings_.batch));
     const double reconstruction = finite(losses.reconstruction, "the reconstruction loss");
     const double kl = finite(losses.kl, "the KL divergence");
     finite(losses.total, "the loss");
@@ -231,6 +227,7 @@ class Training {
     torch::NoGradGuard noGrad;
     const Philox rows(settings_.seed, "statistics rows");
     const Philox eta(settings_.seed, "statistics eta");
+    const Philox steps(settings_.seed, "statistics transitions");
     const PixelLoss loss = pixelLossFromString(settings_.loss);
     constexpr std::int64_t kChunk = 64;
     constexpr std::int64_t kChunks = kStatisticsImages / kChunk;
@@ -239,7 +236,7 @@ class Training {
     torch::Tensor variance = torch::zeros({settings_.latents}, torch::kFloat64);
     const bool variational = isVariational(settings_.model);
     for (std::int64_t chunk = 0; chunk < kChunks; ++chunk) {
-      const Batch drawn = batch(rows, eta, statisticsTransitions_, static_cast<std::uint64_t>(chunk), kChunk);
+      const Batch drawn = batch(rows, eta, steps, static_cast<std::uint64_t>(chunk), kChunk);
       if (!variational) {
         result.reconstruction +=
             objective_->evaluate(encoder_, decoder_, drawn).reconstruction.item<double>() / kChunks;
@@ -305,8 +302,9 @@ class Training {
   std::string identity_;
   Philox rows_;
   Philox eta_;
+  Philox steps_;
   ImageFeed feed_;
-  std::optional<Transitions> transitions_, statisticsTransitions_;
+  std::optional<Transitions> transitions_;
   std::vector<std::string> names_;
   std::unique_ptr<Adam> adam_;
   torch::Tensor progress_ = torch::zeros({kSlots}, torch::kFloat64);
@@ -351,7 +349,7 @@ void checkTraining(const Source& source, const TrainSettings& settings) {
   if (!objective->needsPairs()) return;
   if (settings.batch < 2)
     throw Error(ErrorKind::Usage, settings.model + " tells images of a batch apart", "give a batch of at least 2");
-  const Transitions needed(source, settings.seed, "transitions");
+  const Transitions needed(source);
 }
 
 TrainResult trainVae(SourcePtr source, const TrainSettings& settings, const std::string& runDirectory,

@@ -28,8 +28,7 @@ std::uint32_t followingLevel(const Factor& factor, std::uint32_t level, double u
   return static_cast<std::uint32_t>(wrapped < size ? wrapped : period - wrapped);
 }
 
-Transitions::Transitions(const Source& source, std::uint64_t seed, const std::string& stream)
-    : source_(source), philox_(seed, stream) {
+Transitions::Transitions(const Source& source) : source_(source) {
   const std::uint64_t count = source.info().grid.size();
   const auto refuse = [] {
     throw Error(ErrorKind::Usage, "pairs of successive images need a source with every image of its factor grid, once",
@@ -45,13 +44,14 @@ Transitions::Transitions(const Source& source, std::uint64_t seed, const std::st
   if (std::count(rowOf_.begin(), rowOf_.end(), kNone) != 0) refuse();
 }
 
-std::vector<std::int64_t> Transitions::following(const std::vector<std::int64_t>& rows, std::uint64_t index) const {
+std::vector<std::int64_t> Transitions::following(const std::vector<std::int64_t>& rows, const Philox& stream,
+                                                 std::uint64_t index) const {
   const FactorGrid& grid = source_.info().grid;
   std::vector<std::int64_t> next;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     std::vector<std::uint32_t> levels = grid.levelsOf(source_.gridIndex(static_cast<std::uint64_t>(rows[i])));
     for (std::size_t k = 0; k < levels.size(); ++k)
-      levels[k] = followingLevel(grid.factors()[k], levels[k], philox_.uniform(index, i * levels.size() + k));
+      levels[k] = followingLevel(grid.factors()[k], levels[k], stream.uniform(index, i * levels.size() + k));
     const std::uint64_t to = grid.indexOf(levels);
     next.push_back(static_cast<std::int64_t>(rowOf_.empty() ? to : rowOf_[to]));
   }

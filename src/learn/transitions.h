@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "core/factor_grid.h"
@@ -20,14 +19,14 @@ std::uint32_t followingLevel(const Factor& factor, std::uint32_t level, double u
 class Transitions {
  public:
   // Throws Error(Usage) where a source does not hold every image of its factor grid exactly once.
-  Transitions(const Source& source, std::uint64_t seed, const std::string& stream);
-  // One successor of each row; draws: Philox(seed, stream) at `index`, a lane for each image and factor.
-  std::vector<std::int64_t> following(const std::vector<std::int64_t>& rows, std::uint64_t index) const;
+  explicit Transitions(const Source& source);
+  // One successor of each row; draws: `stream` at `index`, a lane for each image and factor.
+  std::vector<std::int64_t> following(const std::vector<std::int64_t>& rows, const Philox& stream,
+                                      std::uint64_t index) const;
 
  private:
   const Source& source_;
   std::vector<std::uint32_t> rowOf_;  // by grid index; empty where rows are in the grid's order
-  Philox philox_;
 };
 
 }  // namespace offaxis

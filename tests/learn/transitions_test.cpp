@@ -67,29 +67,30 @@ class Forwards final : public testing::ToySource {
 TEST(Transitions, FollowTheGridWhateverTheOrderOfRows) {
   const Forwards there({8, 8, 1}, {5, 4, 6});
   const Backwards back({8, 8, 1}, {5, 4, 6});
+  const Philox four(4, "test");
   const std::int64_t last = static_cast<std::int64_t>(there.size()) - 1;
   std::vector<std::int64_t> rows, mirrored;
   for (std::int64_t row = 0; row <= last; row += 3) {
     rows.push_back(row);
     mirrored.push_back(last - row);
   }
-  const std::vector<std::int64_t> next = Transitions(there, 4, "test").following(rows, 9);
-  const std::vector<std::int64_t> mirror = Transitions(back, 4, "test").following(mirrored, 9);
+  const std::vector<std::int64_t> next = Transitions(there).following(rows, four, 9);
+  const std::vector<std::int64_t> mirror = Transitions(back).following(mirrored, four, 9);
   int moved = 0;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     EXPECT_EQ(mirror[i], last - next[i]);
     moved += next[i] != rows[i];
   }
   EXPECT_GT(moved, 10);
-  EXPECT_EQ(Transitions(there, 4, "test").following(rows, 9), next);
-  EXPECT_NE(Transitions(there, 4, "test").following(rows, 10), next);
-  EXPECT_NE(Transitions(there, 5, "test").following(rows, 9), next);
+  EXPECT_EQ(Transitions(there).following(rows, four, 9), next);
+  EXPECT_NE(Transitions(there).following(rows, four, 10), next);
+  EXPECT_NE(Transitions(there).following(rows, Philox(5, "test"), 9), next);
 }
 
 TEST(Transitions, RefuseSubsets) {
   const auto whole = std::make_shared<Forwards>(ImageShape{8, 8, 1}, std::vector<std::uint64_t>{5, 4});
   const SourcePtr part = subset(whole, {0, 1, 2});
-  testing::expectError(ErrorKind::Usage, "every image", [&] { Transitions(*part, 0, "test"); });
+  testing::expectError(ErrorKind::Usage, "every image", [&] { Transitions{*part}; });
 }
 
 }  // namespace
