@@ -22,26 +22,10 @@ const cli::Verb kVerb{
      {"seed", "N", "0", "of the floor's rotations"}},
     {"codes.npz --metrics mig --json"}};
 
-// The levels that each factor shows in the sample, taken as its grid.
-std::vector<std::uint32_t> observedSizes(const Codes& codes) {
-  std::vector<std::uint32_t> sizes(codes.factorCount, 1);
-  for (std::size_t i = 0; i < codes.factors.size(); ++i) {
-    const std::int64_t level = codes.factors[i];
-    if (level < 0 || level >= (std::int64_t{1} << 31)) {
-      throw Error(ErrorKind::BadFile,
-                  "factor " + std::to_string(i % codes.factorCount) + " has the level " + std::to_string(level),
-                  "levels count from 0");
-    }
-    std::uint32_t& size = sizes[i % codes.factorCount];
-    size = std::max(size, static_cast<std::uint32_t>(level) + 1);
-  }
-  return sizes;
-}
-
 void scoreMig(const Codes& codes, std::uint64_t seed, cli::Json& scores, std::ostream& text) {
-  const CodeView view{codes.codes.data(), codes.factors.data(), codes.count, codes.latents, codes.factorCount};
+  const CodeView view = viewOf(codes);
   const MigResult result = mig(view);
-  const MigCalibration calibration = calibrateMig(view, observedSizes(codes), seed);
+  const MigCalibration calibration = calibrateMig(view, observedSizes(view), seed);
   scores["mig"] = {{"value", result.value},
                    {"per_factor", result.perFactor},
                    {"definition", kMigDefinition},

@@ -351,10 +351,6 @@ class Evaluation {
     writeTextFile(pathOf(cell) + ".json", json.dump(2) + "\n", Overwrite::Replace);
   }
 
-  CodeView viewOf(const Codes& codes) const {
-    return {codes.codes.data(), codes.factors.data(), codes.count, codes.latents, codes.factorCount};
-  }
-
   EvaluationRow evaluateCell(const Cell& cell, const Context& context) const {
     const OpenArm& arm = arms_[cell.arm];
     EvaluationRow row;

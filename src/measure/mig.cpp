@@ -4,7 +4,6 @@
 #include <cmath>
 #include <map>
 
-#include "core/philox.h"
 #include "core/rotation.h"
 #include "measure/statistics.h"
 
@@ -118,32 +117,6 @@ std::vector<Discrete> factorsOf(const CodeView& view) {
   return result;
 }
 
-// Levels with mean 0 and variance 1 over the factor's grid, [N,K]; 0 for a factor of one level.
-std::vector<double> whitenedFactors(const CodeView& view, const std::vector<std::uint32_t>& sizes) {
-  std::vector<double> w(view.count * view.factorCount);
-  for (std::uint64_t k = 0; k < view.factorCount; ++k) {
-    const double size = sizes[k];
-    const double mean = (size - 1.0) / 2.0;
-    const double sd = std::sqrt((size * size - 1.0) / 12.0);
-    for (std::uint64_t i = 0; i < view.count; ++i) {
-      const std::uint64_t at = i * view.factorCount + k;
-      w[at] = sd > 0 ? (static_cast<double>(view.factors[at]) - mean) / sd : 0.0;
-    }
-  }
-  return w;
-}
-
-// rows [N,K] -> [N,K], each row multiplied by R from the left.
-std::vector<double> rotate(const std::vector<double>& rows, const std::vector<double>& rotation, std::uint64_t k) {
-  std::vector<double> result(rows.size(), 0.0);
-  for (std::size_t row = 0; row < rows.size(); row += k) {
-    for (std::uint64_t j = 0; j < k; ++j) {
-      for (std::uint64_t i = 0; i < k; ++i) result[row + j] += rotation[j * k + i] * rows[row + i];
-    }
-  }
-  return result;
-}
-
 }  // namespace
 
 MigResult mig(const CodeView& view) {
@@ -152,7 +125,7 @@ MigResult mig(const CodeView& view) {
 
 MigResult rotatedMig(const CodeView& view, const std::vector<std::uint32_t>& factorSizes,
                      const std::vector<double>& rotation) {
-  const std::vector<double> z = rotate(whitenedFactors(view, factorSizes), rotation, view.factorCount);
+  const std::vector<double> z = rotatedRows(whitenedFactors(view, factorSizes), rotation, view.factorCount);
   MigResult result = gaps(digitiseColumns(view.codes, view.count, view.latents),
                           digitiseColumns(z.data(), view.count, view.factorCount));
   double sum = 0;
@@ -175,32 +148,12 @@ MigCalibration calibrateMig(const CodeView& view, const std::vector<std::uint32_
   std::vector<double> floors;
   for (int i = 0; i < rotations; ++i) {
     const std::vector<double> z =
-        rotate(w, randomRotation(view.factorCount, seed, static_cast<std::uint64_t>(i)), view.factorCount);
+        rotatedRows(w, randomRotation(view.factorCount, seed, static_cast<std::uint64_t>(i)), view.factorCount);
     floors.push_back(gaps(digitiseColumns(z.data(), view.count, view.factorCount), factors).value);
   }
   result.floor = mean(floors);
   result.floorSd = standardDeviation(floors);
   return result;
-}
-
-std::vector<double> randomRotation(std::uint64_t k, std::uint64_t seed, std::uint64_t index) {
-  const Philox philox(seed, "random rotation");
-  std::vector<double> r(k * k);
-  for (std::uint64_t i = 0; i < k; ++i) {
-    double* row = r.data() + i * k;
-    for (std::uint64_t j = 0; j < k; ++j) row[j] = philox.normalPair(index, i * k + j)[0];
-    for (std::uint64_t done = 0; done < i; ++done) {
-      const double* other = r.data() + done * k;
-      double dot = 0;
-      for (std::uint64_t j = 0; j < k; ++j) dot += row[j] * other[j];
-      for (std::uint64_t j = 0; j < k; ++j) row[j] -= dot * other[j];
-    }
-    double norm = 0;
-    for (std::uint64_t j = 0; j < k; ++j) norm += row[j] * row[j];
-    norm = std::sqrt(norm);
-    for (std::uint64_t j = 0; j < k; ++j) row[j] /= norm;
-  }
-  return r;
 }
 
 }  // namespace offaxis

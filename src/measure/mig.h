@@ -6,20 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "measure/codes.h"
+
 namespace offaxis {
 
 // Printed beside every score: a change of the definition changes it.
 constexpr const char* kMigDefinition = "mig/1: 20 equal-width bins per latent, plug-in, nats";
 constexpr int kMigBins = 20;
-
-// N codes of L latents with the K factors (or other integer targets) that belong to them. Not owned.
-struct CodeView {
-  const float* codes = nullptr;           // [N,L], finite
-  const std::int64_t* factors = nullptr;  // [N,K], levels
-  std::uint64_t count = 0;                // N >= 1
-  std::uint64_t latents = 0;              // L >= 1
-  std::uint64_t factorCount = 0;          // K >= 1
-};
 
 struct MigResult {
   double value = 0;                 // mean of perFactor over the factors that vary in the sample; 0 where none does
@@ -47,8 +40,5 @@ struct MigCalibration {
 };
 MigCalibration calibrateMig(const CodeView& view, const std::vector<std::uint32_t>& factorSizes, std::uint64_t seed,
                             int rotations = 20);
-
-// A random rotation, [K,K] row-major, uniform over the orthogonal group: Gram-Schmidt on Philox normals.
-std::vector<double> randomRotation(std::uint64_t k, std::uint64_t seed, std::uint64_t index);
 
 }  // namespace offaxis

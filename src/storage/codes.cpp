@@ -55,7 +55,7 @@ Codes readCodes(const std::string& path) {
   result.count = codes.dims[0];
   result.latents = codes.dims[1];
   result.factorCount = factors.dims[1];
-  result.codes = codes.type == NpyType::F32 ? valuesOf<float, float>(codes) : valuesOf<double, float>(codes);
+  result.codes = codes.type == NpyType::F32 ? valuesOf<float, double>(codes) : valuesOf<double, double>(codes);
   result.factors = factors.type == NpyType::I32 ? valuesOf<std::int32_t, std::int64_t>(factors)
                                                 : valuesOf<std::int64_t, std::int64_t>(factors);
   for (std::size_t i = 0; i < result.codes.size(); ++i) {
@@ -68,7 +68,8 @@ Codes readCodes(const std::string& path) {
 
 void writeCodes(const std::string& path, const Codes& codes, Overwrite overwrite) {
   StagedFile staged(path, overwrite);
-  writeNpz(staged.path(), {{"codes", arrayOf(NpyType::F32, {codes.count, codes.latents}, codes.codes)},
+  const std::vector<float> narrow(codes.codes.begin(), codes.codes.end());
+  writeNpz(staged.path(), {{"codes", arrayOf(NpyType::F32, {codes.count, codes.latents}, narrow)},
                            {"factors", arrayOf(NpyType::I64, {codes.count, codes.factorCount}, codes.factors)}});
   staged.commit();
 }

@@ -12,7 +12,7 @@ namespace {
 struct Sample {
   std::vector<std::uint32_t> sizes;
   std::uint64_t latents = 0;
-  std::vector<float> codes;
+  std::vector<double> codes;
   std::vector<std::int64_t> factors;
 
   CodeView view() const { return {codes.data(), factors.data(), factors.size() / sizes.size(), latents, sizes.size()}; }

@@ -1,0 +1,38 @@
+// What every metric reads: codes and the factors behind them, as plain arrays that it does not own.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "storage/codes.h"
+
+namespace offaxis {
+
+// N codes of L latents with the K factors (or other integer targets) that belong to them. Not owned.
+struct CodeView {
+  const double* codes = nullptr;          // [N,L], finite
+  const std::int64_t* factors = nullptr;  // [N,K], levels
+  std::uint64_t count = 0;                // N >= 1
+  std::uint64_t latents = 0;              // L >= 1
+  std::uint64_t factorCount = 0;          // K >= 1
+};
+
+inline CodeView viewOf(const Codes& codes) {
+  return {codes.codes.data(), codes.factors.data(), codes.count, codes.latents, codes.factorCount};
+}
+
+// Levels with mean 0 and variance 1 over the factor's grid of `factorSizes[k]` levels, [N,K]; 0 for a factor of one
+// level. Only view.factors is read.
+std::vector<double> whitenedFactors(const CodeView& view, const std::vector<std::uint32_t>& factorSizes);
+
+// rows [N,K], each multiplied by R [K,K] (row-major) from the left.
+std::vector<double> rotatedRows(const std::vector<double>& rows, const std::vector<double>& rotation, std::uint64_t k);
+
+// A random rotation, [K,K] row-major, uniform over the orthogonal group: Gram-Schmidt on Philox normals.
+std::vector<double> randomRotation(std::uint64_t k, std::uint64_t seed, std::uint64_t index);
+
+// The levels that each factor shows in the sample, taken as its grid. Throws Error(BadFile) for a negative level or one
+// beyond 2^31.
+std::vector<std::uint32_t> observedSizes(const CodeView& view);
+
+}  // namespace offaxis
