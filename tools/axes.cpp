@@ -25,6 +25,7 @@ const cli::Verb kVerb{
     {{"output,o", "FILE", "", "write settings, source and figures as JSON"},
      {"seed", "N", "0", "of every draw"},
      {"profile", "P", "quick", "quick, pilot or paper"},
+     {"codes", "NAME", "", "what the reference models are handed: levels, or angles of cyclic factors"},
      {"rotation", "NAME", "", "R: blocks, pairs or random; NAME:FACTOR,FACTOR,.. rotates these alone"},
      {"loss", "NAME", "", "squared-error or bernoulli"},
      {"ladder", "W,W,...", "", "KL weights, as multiples of the original's pixel variance per factor"},
@@ -42,6 +43,7 @@ ManipulateSettings parse(const cli::Arguments& a) {
   ManipulateSettings s = ManipulateSettings::forProfile(a.text("profile"));
   s.seed = a.integer("seed", 0, UINT64_MAX);
   if (a.given("rotation")) s.rotation = a.text("rotation");
+  if (a.given("codes")) s.codes = a.text("codes");
   if (a.given("loss")) s.loss = a.text("loss");
   if (a.given("ladder")) s.ladder = cli::parseReals(a.text("ladder"), "--ladder");
   if (a.given("steps")) s.warmupSteps = a.integer("steps", 1, kMany);
@@ -68,6 +70,7 @@ int main(int argc, char** argv) {
                        {{"profile", settings.profile},
                         {"seed", settings.seed},
                         {"rotation", settings.rotation},
+                        {"codes", settings.codes},
                         {"loss", settings.loss},
                         {"ladder", settings.ladder},
                         {"steps", settings.warmupSteps},

@@ -31,6 +31,7 @@ const cli::Verb kVerb{
      {"profile", "P", "quick", "quick, pilot or paper"},
      {"rotation", "NAME", "",
       "of the entangled model: blocks, pairs or random; NAME:FACTOR,FACTOR,.. rotates these alone"},
+     {"codes", "NAME", "", "what the reference models are handed: levels, or angles of cyclic factors"},
      {"loss", "NAME", "", "of the reference models: squared-error or bernoulli"},
      {"ladder", "W,W,...", "", "KL weights, as multiples of the pixel variance per factor"},
      {"harmonics", "H,H,...", "", "of psi's rotated inputs; 'none' for none"},
@@ -55,6 +56,7 @@ ManipulateSettings parse(const cli::Arguments& a) {
   s.eps = a.budget("eps");
   s.seed = a.integer("seed", 0, UINT64_MAX);
   if (a.given("rotation")) s.rotation = a.text("rotation");
+  if (a.given("codes")) s.codes = a.text("codes");
   if (a.given("loss")) s.loss = a.text("loss");
   if (a.given("ladder")) s.ladder = cli::parseReals(a.text("ladder"), "--ladder");
   if (a.given("harmonics")) {

@@ -104,6 +104,69 @@ std::vector<double> rotationMatrix(const std::string& spec, const FactorGrid& gr
   return r;
 }
 
+double whitened(std::uint32_t level, std::uint32_t size) {
+  if (size <= 1) return 0.0;
+  const double n = size;
+  return (level - (n - 1.0) / 2.0) / sqrtDet((n * n - 1.0) / 12.0);
+}
+
+FactorCoordinates::FactorCoordinates(const std::string& name, const FactorGrid& grid) {
+  if (name != "levels" && name != "angles")
+    throw Error(ErrorKind::Usage, "no coordinates are called '" + name + "'", "known: levels, angles");
+  const std::vector<Factor>& factors = grid.factors();
+  auto round = [&](std::size_t k) {
+    return name == "angles" && factors[k].kind == FactorKind::Cyclic && factors[k].size() >= 3;
+  };
+  auto sizeOf = [&](std::size_t k) { return static_cast<std::uint32_t>(factors[k].size()); };
+  for (std::size_t k = 0; k < factors.size(); ++k)
+    coordinates_.push_back({k, round(k) ? Kind::Cosine : Kind::Level, sizeOf(k)});
+  for (std::size_t k = 0; k < factors.size(); ++k) {
+    if (round(k)) coordinates_.push_back({k, Kind::Sine, sizeOf(k)});
+  }
+}
+
+void FactorCoordinates::of(const std::uint32_t* levels, double* values) const {
+  const double scale = sqrtDet(2.0);
+  for (std::size_t i = 0; i < coordinates_.size(); ++i) {
+    const Coordinate& c = coordinates_[i];
+    if (c.kind == Kind::Level) {
+      values[i] = whitened(levels[c.factor], c.size);
+    } else {
+      const double angle = kTwoPi * levels[c.factor] / c.size;
+      values[i] = scale * (c.kind == Kind::Cosine ? cosDet(angle) : sinDet(angle));
+    }
+  }
+}
+
+std::vector<double> FactorCoordinates::rotation(const std::string& spec, const FactorGrid& grid,
+                                                std::uint64_t seed) const {
+  const std::vector<double> first = rotationMatrix(spec, grid, seed);
+  const std::size_t k = grid.factorCount();
+  const std::size_t d = count();
+  std::vector<double> r(d * d, 0.0);
+  for (std::size_t i = 0; i < k; ++i) {
+    for (std::size_t j = 0; j < k; ++j) r[i * d + j] = first[i * k + j];
+  }
+  for (std::size_t i = k; i < d; ++i) r[i * d + i] = 1.0;
+  // Factors that R leaves alone keep both their axes.
+  const std::size_t colon = spec.find(':');
+  std::vector<std::size_t> sines;
+  std::string list;
+  for (const std::size_t factor : chosenFactors(colon == std::string::npos ? "" : spec.substr(colon + 1), grid)) {
+    const auto at = std::find_if(coordinates_.begin(), coordinates_.end(),
+                                 [&](const Coordinate& c) { return c.factor == factor && c.kind == Kind::Sine; });
+    if (at == coordinates_.end()) continue;
+    sines.push_back(static_cast<std::size_t>(at - coordinates_.begin()));
+    list += (list.empty() ? ":" : ",") + grid.factors()[factor].name;
+  }
+  if (sines.size() < 2) return r;
+  const std::vector<double> second = rotationMatrix(spec.substr(0, colon) + list, grid, seed);
+  for (const std::size_t row : sines) {
+    for (const std::size_t column : sines) r[row * d + column] = second[factorOf(row) * k + factorOf(column)];
+  }
+  return r;
+}
+
 bool mixesFactors(const std::vector<double>& rotation, std::size_t row) {
   const auto k = static_cast<std::size_t>(std::llround(std::sqrt(static_cast<double>(rotation.size()))));
   std::size_t nonzero = 0;

@@ -192,14 +192,26 @@ class Evaluation {
     }
   }
 
-  // psi's own R, or, where psi does not see it, the one that it was trained against.
-  std::vector<double> rotationOf(const PsiNetwork& psi) const {
-    if (!psi.features.rotation.empty()) return psi.features.rotation;
+  // What rotated MIG is measured against.
+  struct Rotated {
+    std::string coordinates = "levels";  // see FactorCoordinates
+    std::vector<double> matrix;          // [D,D]; empty where no two factors vary
+    bool operator!=(const Rotated& o) const { return coordinates != o.coordinates || matrix != o.matrix; }
+  };
+
+  // The coordinates that psi was trained to rotate; psi's own R where its file does not say.
+  Rotated rotatedOf(const PsiNetwork& psi) const {
     const Json made = Json::parse(psi.provenance, nullptr, false);
-    if (!made.is_object() || !made.contains("rotation") || !made["rotation"].is_string() || !made.contains("seed") ||
-        !made["seed"].is_number_unsigned())
-      return {};
-    return rotationMatrix(made["rotation"], first().grid, made["seed"]);
+    auto has = [&](const char* key) { return made.is_object() && made.contains(key) && made[key].is_string(); };
+    Rotated result;
+    if (has("codes")) result.coordinates = made["codes"];
+    if (!psi.features.rotation.empty() && result.coordinates == "levels") {
+      result.matrix = psi.features.rotation;
+    } else if (has("rotation") && made.contains("seed") && made["seed"].is_number_unsigned()) {
+      result.matrix =
+          FactorCoordinates(result.coordinates, first().grid).rotation(made["rotation"], first().grid, made["seed"]);
+    }
+    return result;
   }
 
   void findRotation() {
@@ -207,22 +219,28 @@ class Evaluation {
     for (const OpenArm& arm : arms_) {
       const std::string path = psiOf(arm.arm.expression);
       if (path.empty()) continue;
-      std::vector<double> rotation = rotationOf(PsiNetwork::load(path));
-      if (rotation.empty()) continue;
-      if (!from.empty() && rotation != rotation_) {
+      Rotated rotated = rotatedOf(PsiNetwork::load(path));
+      if (rotated.matrix.empty()) continue;
+      if (!from.empty() && rotated != rotated_) {
         throw Error(ErrorKind::Usage, arm.arm.label() + "'s psi was made with another rotation than " + from + "'s",
                     "evaluate perturbations of one rotation at a time: rotated MIG is measured against it");
       }
       if (!from.empty()) continue;
       from = arm.arm.label();
       result_.rotation = "psi of " + arm.arm.name;
-      rotation_ = std::move(rotation);
+      rotated_ = std::move(rotated);
     }
     if (!from.empty()) return;
     std::size_t varying = 0;
     for (const std::uint32_t size : sizes_) varying += size > 1 ? 1 : 0;
     result_.rotation = varying < 2 ? "none" : "blocks";
-    rotation_ = varying < 2 ? std::vector<double>() : rotationMatrix("blocks", first().grid, 0);
+    if (varying >= 2) rotated_.matrix = rotationMatrix("blocks", first().grid, 0);
+  }
+
+  MigResult rotatedScore(const CodeView& view) const {
+    if (rotated_.matrix.empty()) return {};
+    return rotatedMig(view, coordinatesOf(view, FactorCoordinates(rotated_.coordinates, first().grid)),
+                      rotated_.matrix);
   }
 
   TrainSettings trainSettings(const Cell& cell) const {
@@ -239,22 +257,25 @@ class Evaluation {
   // All that a row's numbers depend on but the machine.
   Json configuration() const {
     const TrainSettings& train = settings_.profile.train;
-    return {{"profile", settings_.profile.name},
-            {"dataset", first().dataset},
-            {"image", toString(first().shape)},
-            {"latents", result_.latents},
-            {"beta", result_.beta},
-            {"loss", result_.loss},
-            {"net", train.net},
-            {"batch", train.batch},
-            {"steps", train.steps},
-            {"optimiser", "adam"},
-            {"learning_rate", train.learningRate},
-            {"encoded_images", settings_.profile.encodeCount},
-            {"encode_seed", 0},
-            {"mig", kMigDefinition},
-            {"rotation", result_.rotation},
-            {"rotation_matrix", rotation_}};
+    Json json{{"profile", settings_.profile.name},
+              {"dataset", first().dataset},
+              {"image", toString(first().shape)},
+              {"latents", result_.latents},
+              {"beta", result_.beta},
+              {"loss", result_.loss},
+              {"net", train.net},
+              {"batch", train.batch},
+              {"steps", train.steps},
+              {"optimiser", "adam"},
+              {"learning_rate", train.learningRate},
+              {"encoded_images", settings_.profile.encodeCount},
+              {"encode_seed", 0},
+              {"mig", kMigDefinition},
+              {"rotation", result_.rotation},
+              {"rotation_matrix", rotated_.matrix}};
+    // Named only where it is not the first: results made before there was a choice stay what they are.
+    if (rotated_.coordinates != "levels") json["rotated_coordinates"] = rotated_.coordinates;
+    return json;
   }
 
   Json identityOf(const Cell& cell) const {
@@ -364,7 +385,7 @@ class Evaluation {
       encodeSettings.device = settings_.profile.train.device;
       const Codes codes = encode(arm.source, pathOf(cell), encodeSettings, context);
       row.mig = mig(viewOf(codes));
-      row.rotated = rotation_.empty() ? MigResult() : rotatedMig(viewOf(codes), sizes_, rotation_);
+      row.rotated = rotatedScore(viewOf(codes));
       row.reconstruction = trained.reconstruction;
       row.kl = trained.kl;
       row.activeUnits = trained.activeUnits;
@@ -573,7 +594,7 @@ class Evaluation {
   std::vector<std::string> variants_;  // the arms' names, in their order
   std::set<std::uint64_t> seeds_;
   std::vector<std::uint32_t> sizes_;
-  std::vector<double> rotation_;
+  Rotated rotated_;
   std::vector<Cell> cells_;
   std::vector<std::optional<EvaluationRow>> rows_;
   EvaluationResult result_;

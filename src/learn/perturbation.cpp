@@ -101,6 +101,7 @@ Json settingsJson(const ManipulateSettings& s) {
   // Named only where they are used: runs made before there were these settings stay what they are.
   if (s.ensemble != 1) json["ensemble"] = s.ensemble;
   if (s.inputs != "rotated") json["inputs"] = s.inputs;
+  if (s.codes != "levels") json["codes"] = s.codes;
   if (s.inwardSlope > 0) json["inward_slope"] = s.inwardSlope;
   return json;
 }
@@ -174,13 +175,8 @@ std::vector<std::size_t> axisOfCell(const std::vector<double>& rotation, std::si
   return axes;
 }
 
-// Makes a fresh psi draw a different pattern along each rotated coordinate, every cell of its 4x4 map following one of
-// them, as strongly as its inputs vary (our design). Images that favour no axes give no slope to a psi that starts
-// near zero, and one that starts unordered pours its whole budget into whichever coordinate leads by chance. All
-// weights, those that start at zero too, are trained.
-void shapeStart(Decoder& psi, const PsiFeatures& features) {
-  const torch::NoGradGuard noGrad;
-  // From Glorot's bounds to He's, counting the 4 of 16 taps that meet at one output of a transposed convolution.
+// From Glorot's bounds to He's, counting the 4 of 16 taps that meet at one output of a transposed convolution.
+void rescaleToHe(const Decoder& psi) {
   for (const auto& item : psi->named_parameters()) {
     Tensor weight = item.value();
     if (weight.dim() < 2) continue;
@@ -188,12 +184,32 @@ void shapeStart(Decoder& psi, const PsiFeatures& features) {
     const double out = static_cast<double>(weight.dim() == 4 ? weight.size(1) : weight.size(0));
     weight.mul_(std::sqrt((weight.dim() == 4 ? 4.0 : 1.0) * (in + out) / in));
   }
+}
+
+// Hidden unit u follows the axis of cell u mod 16: lets each cell of the 4x4 map see its own axis' units alone.
+void tieCellsToAxes(Tensor spread, const std::vector<std::size_t>& axes) {  // spread [C0 * 16, units]
+  Tensor mask = torch::zeros_like(spread);
+  for (std::int64_t o = 0; o < spread.size(0); ++o) {
+    for (std::int64_t u = 0; u < spread.size(1); ++u) {
+      if (axes[static_cast<std::size_t>(u) % kCells] == axes[static_cast<std::size_t>(o * 5) % kCells])
+        mask[o][u] = 1.0;
+    }
+  }
+  spread.mul_(mask * (static_cast<double>(spread.size(1)) / mask.sum(1, true).clamp_min(1.0)).sqrt());
+}
+
+// Makes a fresh psi draw a different pattern along each rotated coordinate, every cell of its 4x4 map following one of
+// them, as strongly as its inputs vary (our design). Images that favour no axes give no slope to a psi that starts
+// near zero, and one that starts unordered pours its whole budget into whichever coordinate leads by chance. All
+// weights, those that start at zero too, are trained.
+void shapeStart(Decoder& psi, const PsiFeatures& features) {
+  const torch::NoGradGuard noGrad;
+  rescaleToHe(psi);
   const std::size_t k = features.factorSizes.size();
   const std::size_t harmonics = features.harmonics.size();
   const std::size_t first = features.count() - k - 2 * k * harmonics;  // of the rotated coordinates
   const std::vector<std::size_t> axes = axisOfCell(features.rotation, k);
   auto parameters = psi->named_parameters();
-  // Hidden unit u follows the axis of cell u mod 16.
   Tensor dense = parameters["dense_weight"];
   Tensor mask = torch::zeros_like(dense);
   for (std::int64_t u = 0; u < dense.size(0); ++u) {
@@ -204,15 +220,36 @@ void shapeStart(Decoder& psi, const PsiFeatures& features) {
     }
   }
   dense.mul_(mask * (static_cast<double>(dense.size(1)) / mask.sum(1, true)).sqrt());
-  Tensor spread = parameters["spread_weight"];  // [C0 * 16, units]
-  mask = torch::zeros_like(spread);
-  for (std::int64_t o = 0; o < spread.size(0); ++o) {
-    for (std::int64_t u = 0; u < spread.size(1); ++u) {
-      if (axes[static_cast<std::size_t>(u) % kCells] == axes[static_cast<std::size_t>(o * 5) % kCells])
-        mask[o][u] = 1.0;
+  tieCellsToAxes(parameters["spread_weight"], axes);
+}
+
+// The same where the rotated coordinates are those of angles: a unit that follows axis j of R sees sum_k R_jk times the
+// sines, the cosines (of cyclic factors) and the levels (of others), each of the three as strongly as a weight drawn
+// for it.
+void shapeStartOnAngles(Decoder& psi, const PsiFeatures& features, const std::vector<double>& rotation) {
+  const torch::NoGradGuard noGrad;
+  rescaleToHe(psi);
+  const std::size_t k = features.factorSizes.size();
+  const std::vector<std::size_t> axes = axisOfCell(rotation, k);
+  auto parameters = psi->named_parameters();
+  Tensor dense = parameters["dense_weight"];
+  const Tensor drawn = dense.clone() * std::sqrt(static_cast<double>(dense.size(1)));
+  dense.zero_();
+  for (std::int64_t u = 0; u < dense.size(0); ++u) {
+    const double* row = &rotation[axes[static_cast<std::size_t>(u) % kCells] * k];
+    std::int64_t angle = static_cast<std::int64_t>(k);  // features: the levels, then sine and cosine of cyclic factors
+    for (std::size_t factor = 0; factor < k; ++factor) {
+      const bool cyclic = features.factorKinds[factor] == FactorKind::Cyclic;
+      if (cyclic) {
+        dense[u][angle] = row[factor] * drawn[u][0];
+        dense[u][angle + 1] = row[factor] * drawn[u][1];
+        angle += 2;
+      } else {
+        dense[u][static_cast<std::int64_t>(factor)] = row[factor] * drawn[u][2];
+      }
     }
   }
-  spread.mul_(mask * (static_cast<double>(spread.size(1)) / mask.sum(1, true).clamp_min(1.0)).sqrt());
+  tieCellsToAxes(parameters["spread_weight"], axes);
 }
 
 class Manipulation {
@@ -224,7 +261,9 @@ class Manipulation {
         directory_(std::move(directory)),
         context_(context),
         device_(openDevice(s_.device)),
-        loss_(pixelLossFromString(s_.loss)) {
+        loss_(pixelLossFromString(s_.loss)),
+        coordinates_(s_.codes, info_.grid),
+        d_(static_cast<std::int64_t>(coordinates_.count())) {
     check(s_, info_);
     inner_.threads = context.threads;  // no cancellation inside a step: it would leave it half done
     k_ = static_cast<std::int64_t>(info_.grid.factorCount());
@@ -233,8 +272,9 @@ class Manipulation {
       features_.factorKinds.push_back(factor.kind);
     }
     features_.rotation = rotationMatrix(s_.rotation, info_.grid, s_.seed);
-    const Tensor rotation =
-        torch::tensor(features_.rotation, torch::kFloat64).view({k_, k_}).to(device_, torch::kFloat32);
+    const Tensor rotation = torch::tensor(coordinates_.rotation(s_.rotation, info_.grid, s_.seed), torch::kFloat64)
+                                .view({d_, d_})
+                                .to(device_, torch::kFloat32);
     if (s_.inputs == "rotated") {
       features_.harmonics = s_.harmonics;
     } else {
@@ -242,7 +282,7 @@ class Manipulation {
       features_.oneHot = s_.inputs == "one-hot";
     }
     eps_ = s_.eps.levels() / 255.0;
-    const NetSettings reference{info_.shape, static_cast<int>(k_), s_.referenceChannels, {}, s_.referenceDense};
+    const NetSettings reference{info_.shape, static_cast<int>(d_), s_.referenceChannels, {}, s_.referenceDense};
     perRung_ = static_cast<std::size_t>(s_.ensemble) * kKinds;
     for (std::size_t m = 0; m < s_.ladder.size() * perRung_; ++m) {
       models_.emplace_back(reference, s_, m % kKinds == 0 ? rotation : Tensor(), device_);
@@ -251,7 +291,11 @@ class Manipulation {
     const NetSettings net{info_.shape, static_cast<int>(features_.count()), s_.psiChannels, {}, s_.psiDense};
     psi_ = Decoder(net);
     initialise(*psi_, "psi", s_.seed);
-    if (!features_.rotation.empty()) shapeStart(psi_, features_);
+    if (s_.codes == "angles" && !features_.oneHot) {
+      shapeStartOnAngles(psi_, features_, rotationMatrix(s_.rotation, info_.grid, s_.seed));
+    } else if (!features_.rotation.empty()) {
+      shapeStart(psi_, features_);
+    }
     psi_->to(device_);
     psiAdam_.emplace(psi_->parameters(), s_.psiRate);
     identity_ = settingsJson(s_);
@@ -318,7 +362,7 @@ class Manipulation {
     std::vector<std::uint64_t> rows;
     std::vector<std::uint32_t> levels;  // [N,K]
     Tensor images;                      // u8 [N,C,H,W], channels last
-    Tensor w;                           // f32 [N,K]
+    Tensor w;                           // f32 [N,D]: coordinates
     std::int64_t size() const { return static_cast<std::int64_t>(rows.size()); }
     const std::uint32_t* levelsOf(std::size_t i, std::int64_t k) const {
       return &levels[i * static_cast<std::size_t>(k)];
@@ -344,16 +388,15 @@ class Manipulation {
     const ImageShape& shape = info_.shape;
     batch.levels.resize(static_cast<std::size_t>(n * k_));
     Tensor images = torch::empty({n, shape.height, shape.width, shape.channels}, torch::kUInt8);
-    Tensor w = torch::empty({n, k_});
+    Tensor w = torch::empty({n, d_});
+    std::vector<double> values(coordinates_.count());
     for (std::int64_t i = 0; i < n; ++i) {
       const std::uint64_t row = batch.rows[static_cast<std::size_t>(i)];
       base_->read(row, images.data_ptr<std::uint8_t>() + i * static_cast<std::int64_t>(shape.bytes()));
       std::uint32_t* levels = &batch.levels[static_cast<std::size_t>(i * k_)];
       info_.grid.levelsOf(base_->canonicalIndex(base_->gridIndex(row)), levels);
-      for (std::int64_t k = 0; k < k_; ++k) {
-        w.data_ptr<float>()[i * k_ + k] =
-            static_cast<float>(whitened(levels[k], features_.factorSizes[static_cast<std::size_t>(k)]));
-      }
+      coordinates_.of(levels, values.data());
+      std::copy(values.begin(), values.end(), w.data_ptr<float>() + i * d_);
     }
     batch.images = images.permute({0, 3, 1, 2}).to(device_);
     batch.w = w.to(device_);
@@ -369,23 +412,23 @@ class Manipulation {
     return features.to(device_);
   }
 
-  // [D,N,K]; every other draw is the negative of the one before, which cancels the odd part of the noise.
+  // [draws,N,D]; every other draw is the negative of the one before, which cancels the odd part of the noise.
   Tensor noise(const Philox& stream, const std::vector<std::uint64_t>& indices, std::int64_t n, int draws) const {
-    if (s_.draws == 0) return torch::zeros({1, n, k_}).to(device_);
-    Tensor eta = torch::empty({draws, n, k_});
+    if (s_.draws == 0) return torch::zeros({1, n, d_}).to(device_);
+    Tensor eta = torch::empty({draws, n, d_});
     for (int d = 0; d < draws; ++d) {
-      float* to = eta.data_ptr<float>() + d * n * k_;
+      float* to = eta.data_ptr<float>() + d * n * d_;
       if (d % 2 == 1) {
-        for (std::int64_t i = 0; i < n * k_; ++i) to[i] = -to[i - n * k_];
+        for (std::int64_t i = 0; i < n * d_; ++i) to[i] = -to[i - n * d_];
         continue;
       }
       // One index per step (a whole draw) or per image.
       const std::int64_t each = n / static_cast<std::int64_t>(indices.size());
       for (std::size_t i = 0; i < indices.size(); ++i) {
-        std::vector<float> values(static_cast<std::size_t>(each * k_));
+        std::vector<float> values(static_cast<std::size_t>(each * d_));
         stream.normals(indices[i] * static_cast<std::uint64_t>(draws) + static_cast<std::uint64_t>(d), values.data(),
                        values.size());
-        std::copy(values.begin(), values.end(), to + static_cast<std::int64_t>(i) * each * k_);
+        std::copy(values.begin(), values.end(), to + static_cast<std::int64_t>(i) * each * d_);
       }
     }
     return eta.to(device_);
@@ -853,6 +896,8 @@ class Manipulation {
   Context inner_;
   torch::Device device_;
   PixelLoss loss_;
+  FactorCoordinates coordinates_;
+  std::int64_t d_ = 0;  // of the reference models' codes
   std::int64_t k_ = 0;
   double eps_ = 0;
   PsiFeatures features_;

@@ -17,6 +17,7 @@ struct ManipulateSettings {
   std::uint64_t seed = 0;
   std::string profile = "quick";    // a label; profileSettings() fills the rest
   std::string rotation = "blocks";  // see core/rotation.h
+  std::string codes = "levels";     // coordinates that the reference models are handed, see FactorCoordinates
   // The reference decoders, as NetSettings (learn/nets.h) has them: conv32's.
   std::vector<int> referenceChannels{16, 32, 32};
   int referenceDense = 128;
@@ -95,8 +96,8 @@ ManipulateResult manipulate(SourcePtr base, const ManipulateSettings& settings, 
 
 // Which axes images favour: trains the reference models alone, settings.warmupSteps, on `source`, an original or any
 // variant at the size to train at, and measures them as manipulate() does. KL weights are those of the original, so
-// that figures of its variants compare. Throws Error(Usage) for settings out of range, Error(Failed) for losses that are not
-// finite, Error(Interrupted).
+// that figures of its variants compare. Throws Error(Usage) for settings out of range, Error(Failed) for losses that
+// are not finite, Error(Interrupted).
 std::vector<RungMeasure> measureReferences(SourcePtr source, const ManipulateSettings& settings,
                                            const Context& context);
 

@@ -21,7 +21,7 @@
 
 namespace offaxis {
 
-// w [N,K] -> log variance [N,K]: ReLU layers of the given widths.
+// w [N,D] -> log variance [N,D]: ReLU layers of the given widths.
 class NoiseNetImpl : public torch::nn::Module {
  public:
   NoiseNetImpl(int factors, const std::vector<int>& widths);
@@ -44,7 +44,7 @@ TORCH_MODULE(NoiseNet);
 // latter and saturates).
 class ReferenceModel {
  public:
-  // `rotation` f32 [K,K] on the device; undefined in a disentangled model.
+  // `rotation` f32 [D,D] on the device; undefined in a disentangled model.
   ReferenceModel(const NetSettings& net, const ManipulateSettings& settings, torch::Tensor rotation,
                  torch::Device device);
   // Both models of a rung start from the same parameters: same scope, same seed. Noise starts at sigma = 1.
@@ -55,8 +55,8 @@ class ReferenceModel {
     torch::Tensor rec;             // [N]: averaged over the draws
     torch::Tensor kl;              // [N]
   };
-  // w [N,K]; eta [D,N,K], standard normal (eta_w above); target [N,C,H,W] in [0,1]. `train` takes one Adam step as
-  // well.
+  // w [N,D]: whitened coordinates; eta [draws,N,D], standard normal (eta_w above); target [N,C,H,W] in [0,1]. `train`
+  // takes one Adam step as well.
   Step run(const torch::Tensor& w, const torch::Tensor& eta, const torch::Tensor& target, double weight, bool train);
   // Parameters and optimiser under names that start with `prefix`; in place, so that a checkpoint can fill them.
   void appendState(const std::string& prefix, NamedTensors& tensors) const;

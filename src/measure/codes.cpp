@@ -22,6 +22,17 @@ std::vector<double> whitenedFactors(const CodeView& view, const std::vector<std:
   return w;
 }
 
+std::vector<double> coordinatesOf(const CodeView& view, const FactorCoordinates& coordinates) {
+  std::vector<double> rows(view.count * coordinates.count());
+  std::vector<std::uint32_t> levels(view.factorCount);
+  for (std::uint64_t i = 0; i < view.count; ++i) {
+    for (std::uint64_t k = 0; k < view.factorCount; ++k)
+      levels[k] = static_cast<std::uint32_t>(view.factors[i * view.factorCount + k]);
+    coordinates.of(levels.data(), &rows[i * coordinates.count()]);
+  }
+  return rows;
+}
+
 std::vector<double> rotatedRows(const std::vector<double>& rows, const std::vector<double>& rotation, std::uint64_t k) {
   std::vector<double> result(rows.size(), 0.0);
   for (std::size_t row = 0; row < rows.size(); row += k) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/rotation.h"
 #include "storage/codes.h"
 
 namespace offaxis {
@@ -24,6 +25,9 @@ inline CodeView viewOf(const Codes& codes) {
 // Levels with mean 0 and variance 1 over the factor's grid of `factorSizes[k]` levels, [N,K]; 0 for a factor of one
 // level. Only view.factors is read.
 std::vector<double> whitenedFactors(const CodeView& view, const std::vector<std::uint32_t>& factorSizes);
+
+// The coordinates of every row's factors, [N,D]. Preconditions: levels within the grid that `coordinates` was made for.
+std::vector<double> coordinatesOf(const CodeView& view, const FactorCoordinates& coordinates);
 
 // rows [N,K], each multiplied by R [K,K] (row-major) from the left.
 std::vector<double> rotatedRows(const std::vector<double>& rows, const std::vector<double>& rotation, std::uint64_t k);

@@ -123,14 +123,15 @@ MigResult mig(const CodeView& view) {
   return gaps(digitiseColumns(view.codes, view.count, view.latents), factorsOf(view));
 }
 
-MigResult rotatedMig(const CodeView& view, const std::vector<std::uint32_t>& factorSizes,
+MigResult rotatedMig(const CodeView& view, const std::vector<double>& coordinates,
                      const std::vector<double>& rotation) {
-  const std::vector<double> z = rotatedRows(whitenedFactors(view, factorSizes), rotation, view.factorCount);
-  MigResult result = gaps(digitiseColumns(view.codes, view.count, view.latents),
-                          digitiseColumns(z.data(), view.count, view.factorCount));
+  const std::uint64_t d = coordinates.size() / view.count;
+  const std::vector<double> z = rotatedRows(coordinates, rotation, d);
+  MigResult result =
+      gaps(digitiseColumns(view.codes, view.count, view.latents), digitiseColumns(z.data(), view.count, d));
   double sum = 0;
   std::size_t mixed = 0;
-  for (std::size_t j = 0; j < view.factorCount; ++j) {
+  for (std::size_t j = 0; j < d; ++j) {
     if (!mixesFactors(rotation, j)) continue;
     sum += result.perFactor[j];
     ++mixed;

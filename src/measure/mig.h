@@ -25,12 +25,11 @@ struct MigResult {
 // numpy.digitize(x, numpy.histogram(x, 20)[1][:-1]) in float64. With a single latent I_2 is 0.
 MigResult mig(const CodeView& view);
 
-// The mechanism's own score (our design): MIG of the codes against the rotated factors R w, each rotated coordinate
-// binned like a latent. w_k is factor k's level, whitened over its `factorSizes[k]` levels; `rotation` is R, [K,K]
+// The mechanism's own score (our design): MIG of the codes against the rotated coordinates R c, each binned like a
+// latent. `coordinates` is c, [N,D], of mean 0 and variance 1 over the grid (FactorCoordinates); `rotation` is R, [D,D]
 // row-major; `value` is the mean over the coordinates that mix factors. It rises where a model's latents lie along R's
 // axes.
-MigResult rotatedMig(const CodeView& view, const std::vector<std::uint32_t>& factorSizes,
-                     const std::vector<double>& rotation);
+MigResult rotatedMig(const CodeView& view, const std::vector<double>& coordinates, const std::vector<double>& rotation);
 
 // What MIG can say at all on these factors: perfect codes (the whitened factors themselves), and randomly rotated ones.
 struct MigCalibration {

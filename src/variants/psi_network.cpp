@@ -119,12 +119,6 @@ void checkFeatures(const PsiFeatures& f) {
 
 }  // namespace
 
-double whitened(std::uint32_t level, std::uint32_t size) {
-  if (size <= 1) return 0.0;
-  const double n = size;
-  return (level - (n - 1.0) / 2.0) / sqrtDet((n * n - 1.0) / 12.0);
-}
-
 std::size_t PsiFeatures::count() const {
   const std::size_t k = factorSizes.size();
   if (oneHot) return std::accumulate(factorSizes.begin(), factorSizes.end(), std::size_t{0});

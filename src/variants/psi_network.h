@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/factor_grid.h"
+#include "core/rotation.h"
 #include "core/text.h"
 #include "storage/hash.h"
 #include "storage/staged.h"
@@ -44,9 +45,6 @@ struct PsiFeatures {
   void real(const std::uint32_t* levels, float* features) const;  // rounded like the integers, divided by 1024
   void fixedPoint(const std::uint32_t* levels, std::int16_t* features) const;
 };
-
-// w_k for level `level` of a factor with `size` levels: (level - mean) / sd; 0 for a factor of one level.
-double whitened(std::uint32_t level, std::uint32_t size);
 
 // The float network as trained, in plain arrays (no LibTorch here).
 struct PsiFloatNetwork {

@@ -404,5 +404,80 @@ TEST(ManipulateTest, RefusesWhatDoesNotFit) {
   EXPECT_EQ(refused([](auto& b) { b.rate = 1e30; }), ErrorKind::Failed);
 }
 
+// 8x8 pixels, 3 channels: two hues of six levels, one in the upper rows, one in the lower, each as a circle of colours,
+// and `tint` times the other's circle on top.
+class Hues : public Source {
+ public:
+  explicit Hues(double tint) : tint_(tint) {
+    const std::vector<double> six{0, 1, 2, 3, 4, 5};
+    info_.dataset = "hues";
+    info_.grid = FactorGrid({{"upper", FactorKind::Cyclic, six}, {"lower", FactorKind::Cyclic, six}});
+    info_.shape = {8, 8, 3};
+  }
+  const SourceInfo& info() const override { return info_; }
+  void read(std::uint64_t row, std::uint8_t* image) const override {
+    const auto levels = info_.grid.levelsOf(row);
+    for (std::uint32_t y = 0; y < 8; ++y) {
+      for (std::uint32_t x = 0; x < 8; ++x) {
+        for (int c = 0; c < 3; ++c) {
+          const double own = colour(levels[y < 4 ? 0 : 1], c);
+          const double other = colour(levels[y < 4 ? 1 : 0], c);
+          *image++ = static_cast<std::uint8_t>(std::lround(127.5 + 80.0 * (own + tint_ * other)));
+        }
+      }
+    }
+  }
+
+ private:
+  static double colour(std::uint32_t level, int channel) { return std::cos(2 * M_PI * (level / 6.0 - channel / 3.0)); }
+  SourceInfo info_;
+  double tint_;
+};
+
+// Two circles that show equally strongly have no preferred axes; a little of each in the other's place makes sums and
+// differences cheaper than the factors. Models that are handed angles see that, models that are handed levels do not.
+TEST(ManipulateTest, AnglesShowWhatATintDoes) {
+  ManipulateSettings s = tiny();
+  s.ladder = {0.1};
+  s.warmupSteps = 400;
+  s.measureRows = 128;
+  auto gap = [&](const char* codes, double tint) {
+    s.codes = codes;
+    const RungMeasure rung = measureReferences(std::make_shared<Hues>(tint), s, {}).at(0);
+    return (rung.entangled.objective - rung.disentangled.objective) / rung.weight;
+  };
+  const double none = gap("angles", 0.0);
+  const double some = gap("angles", 0.3);
+  EXPECT_LT(some, -0.1);
+  EXPECT_GT(none, some + 0.1);
+  EXPECT_GT(gap("levels", 0.3), some + 0.1);
+  s.codes = "degrees";
+  EXPECT_EQ(kindOf([&] { measureReferences(std::make_shared<Hues>(0.0), s, {}); }), ErrorKind::Usage);
+}
+
+TEST(ManipulateTest, AnglesTrainAndResumeLikeLevels) {
+  ManipulateSettings s = tiny();
+  s.codes = "angles";
+  s.inputs = "factors";
+  s.checkpointSeconds = 0;
+  const std::string straight = freshDirectory("angles-straight");
+  const std::string resumed = freshDirectory("angles-resumed");
+  const SourcePtr hues = std::make_shared<Hues>(0.0);
+  const ManipulateResult done = manipulate(hues, s, straight, {});
+  CancelToken token;
+  StopAfter progress(token, 50);
+  Context context;
+  context.cancel = &token;
+  context.progress = &progress;
+  EXPECT_EQ(kindOf([&] { manipulate(hues, s, resumed, context); }), ErrorKind::Interrupted);
+  const ManipulateResult again = manipulate(hues, s, resumed, {});
+  EXPECT_TRUE(again.resumed);
+  EXPECT_EQ(sha256OfFile(done.psiPath), sha256OfFile(again.psiPath));
+  EXPECT_LT(done.modified[1].entangled.objective - done.modified[1].disentangled.objective,
+            done.original[1].entangled.objective - done.original[1].disentangled.objective);
+  s.codes = "levels";
+  EXPECT_EQ(kindOf([&] { manipulate(hues, s, straight, {}); }), ErrorKind::BadFile);
+}
+
 }  // namespace
 }  // namespace offaxis

@@ -53,7 +53,7 @@ TEST(Mig, AgreesWithNumpy) {
 
 TEST(Mig, RotatedAgreesWithNumpy) {
   const Sample sample = goldenSample();
-  const MigResult result = rotatedMig(sample.view(), sample.sizes, kBlock);
+  const MigResult result = rotatedMig(sample.view(), whitenedFactors(sample.view(), sample.sizes), kBlock);
   EXPECT_NEAR(result.value, 0.0277779550742981, 1e-12);
   EXPECT_NEAR(result.perFactor[1], 0.043488489724315876, 1e-12);
   EXPECT_NEAR(calibrateMig(sample.view(), sample.sizes, 0).ceiling, 0.9960278278796361, 1e-12);
@@ -62,9 +62,11 @@ TEST(Mig, RotatedAgreesWithNumpy) {
 TEST(Mig, RotatedAveragesOverTheCoordinatesThatMix) {
   const Sample sample = goldenSample();
   const double h = std::sqrt(0.5);
-  const MigResult result = rotatedMig(sample.view(), sample.sizes, {h, 0, -h, 0, 1, 0, h, 0, h});
+  const MigResult result =
+      rotatedMig(sample.view(), whitenedFactors(sample.view(), sample.sizes), {h, 0, -h, 0, 1, 0, h, 0, h});
   EXPECT_NEAR(result.value, (result.perFactor[0] + result.perFactor[2]) / 2, 1e-12);
-  EXPECT_EQ(rotatedMig(sample.view(), sample.sizes, {1, 0, 0, 0, 1, 0, 0, 0, 1}).value, 0.0);
+  EXPECT_EQ(rotatedMig(sample.view(), whitenedFactors(sample.view(), sample.sizes), {1, 0, 0, 0, 1, 0, 0, 0, 1}).value,
+            0.0);
 }
 
 // `count` factor rows of a grid, and codes made from them by `code(row, factors) -> L values`.
@@ -149,12 +151,12 @@ TEST(RotatedMig, SeesRotatedCodesAndTheOthersDoNot) {
     }
     return z;
   });
-  EXPECT_GT(rotatedMig(rotated.view(), rotated.sizes, kBlock).value, .85);
+  EXPECT_GT(rotatedMig(rotated.view(), whitenedFactors(rotated.view(), rotated.sizes), kBlock).value, .85);
   EXPECT_LT(mig(rotated.view()).value, .1);
   const Sample aligned = drawn({8, 8, 8}, 3, 4000, [&](std::size_t, const std::int64_t* f) {
     return std::vector<double>{whiten(f[0]), whiten(f[1]), whiten(f[2])};
   });
-  EXPECT_LT(rotatedMig(aligned.view(), aligned.sizes, kBlock).value, .1);
+  EXPECT_LT(rotatedMig(aligned.view(), whitenedFactors(aligned.view(), aligned.sizes), kBlock).value, .1);
   EXPECT_GT(mig(aligned.view()).value, .98);
 }
 
