@@ -30,7 +30,7 @@ const cli::Verb kVerb{
      {"seed", "N", "0", "of every draw"},
      {"profile", "P", "quick", "quick, pilot or paper"},
      {"rotation", "NAME", "",
-      "of the entangled model: blocks, pairs or random; NAME:FACTOR,FACTOR,.. rotates these alone"},
+      "of the entangled model: blocks, pairs or random; NAME:FACTOR,FACTOR,.. rotates these alone; A;B: by rung"},
      {"codes", "NAME", "", "what the reference models are handed: levels, or angles of cyclic factors"},
      {"loss", "NAME", "", "of the reference models: squared-error or bernoulli"},
      {"ladder", "W,W,...", "", "KL weights, as multiples of the pixel variance per factor"},
@@ -39,6 +39,7 @@ const cli::Verb kVerb{
      {"draws", "N", "", "noise draws for each image; 0 for reference models without noise"},
      {"ensemble", "N", "", "reference models of each kind at every rung"},
      {"inputs", "NAME", "", "of psi: rotated, factors or one-hot"},
+     {"energy", "W", "0", "what psi pays for the squared sum of its changes to an image's pixels"},
      {"inward-slope", "S", "0", "least slope of psi's tanh for gradients that point inwards"},
      {"rate", "R", "", "learning rate of the reference models"},
      {"psi-rate", "R", "", "learning rate of psi"},
@@ -66,6 +67,7 @@ ManipulateSettings parse(const cli::Arguments& a) {
   if (a.given("batch")) s.batch = static_cast<int>(a.integer("batch", 2, 4096));
   if (a.given("draws")) s.draws = static_cast<int>(a.integer("draws", 0, 64));
   if (a.given("ensemble")) s.ensemble = static_cast<int>(a.integer("ensemble", 1, 16));
+  s.energy = a.real("energy", 0.0, 1e6);
   s.inwardSlope = a.real("inward-slope", 0.0, 1.0);
   if (a.given("inputs")) s.inputs = a.text("inputs");
   if (a.given("rate")) s.rate = a.real("rate", 1e-8, 1.0);

@@ -167,6 +167,18 @@ std::vector<double> FactorCoordinates::rotation(const std::string& spec, const F
   return r;
 }
 
+std::vector<std::string> rotationSpecs(const std::string& specs) {
+  std::vector<std::string> result;
+  std::stringstream list(specs);
+  for (std::string spec; std::getline(list, spec, ';');) result.push_back(spec);
+  if (result.empty() || specs.back() == ';') result.emplace_back();
+  for (const std::string& spec : result) {
+    if (spec.empty())
+      throw Error(ErrorKind::Usage, "a rotation of '" + specs + "' is empty", "known: blocks, pairs, random");
+  }
+  return result;
+}
+
 bool mixesFactors(const std::vector<double>& rotation, std::size_t row) {
   const auto k = static_cast<std::size_t>(std::llround(std::sqrt(static_cast<double>(rotation.size()))));
   std::size_t nonzero = 0;

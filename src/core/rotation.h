@@ -51,6 +51,9 @@ class FactorCoordinates {
   std::vector<Coordinate> coordinates_;
 };
 
+// "A;B;C" -> the specs of several rotations. Throws Error(Usage) for an empty one.
+std::vector<std::string> rotationSpecs(const std::string& specs);
+
 // Whether coordinate `row` of R mixes factors, rather than being one of them.
 bool mixesFactors(const std::vector<double>& rotation, std::size_t row);
 

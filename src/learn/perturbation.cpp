@@ -66,6 +66,7 @@ void check(const ManipulateSettings& s, const SourceInfo& info) {
     usage("a batch is too small", "give at least 2 images");
   if (!(s.inwardSlope >= 0 && s.inwardSlope <= 1))
     usage("the inward slope is " + formatReal(s.inwardSlope), "give 0 to 1");
+  if (!(s.energy >= 0 && s.energy < 1e6)) usage("the price of energy is " + formatReal(s.energy), "give 0 or more");
   if (s.ensemble < 1) usage("an ensemble needs at least one model", "give a positive number");
   if (s.inputs != "rotated" && s.inputs != "factors" && s.inputs != "one-hot")
     usage("no inputs are called '" + s.inputs + "'", "known: rotated, factors, one-hot");
@@ -102,6 +103,7 @@ Json settingsJson(const ManipulateSettings& s) {
   if (s.ensemble != 1) json["ensemble"] = s.ensemble;
   if (s.inputs != "rotated") json["inputs"] = s.inputs;
   if (s.codes != "levels") json["codes"] = s.codes;
+  if (s.energy > 0) json["energy"] = s.energy;
   if (s.inwardSlope > 0) json["inward_slope"] = s.inwardSlope;
   return json;
 }
@@ -271,10 +273,14 @@ class Manipulation {
       features_.factorSizes.push_back(static_cast<std::uint32_t>(factor.size()));
       features_.factorKinds.push_back(factor.kind);
     }
-    features_.rotation = rotationMatrix(s_.rotation, info_.grid, s_.seed);
-    const Tensor rotation = torch::tensor(coordinates_.rotation(s_.rotation, info_.grid, s_.seed), torch::kFloat64)
-                                .view({d_, d_})
-                                .to(device_, torch::kFloat32);
+    const std::vector<std::string> specs = rotationSpecs(s_.rotation);
+    features_.rotation = rotationMatrix(specs[0], info_.grid, s_.seed);
+    std::vector<Tensor> rotations;
+    for (const std::string& spec : specs) {
+      rotations.push_back(torch::tensor(coordinates_.rotation(spec, info_.grid, s_.seed), torch::kFloat64)
+                              .view({d_, d_})
+                              .to(device_, torch::kFloat32));
+    }
     if (s_.inputs == "rotated") {
       features_.harmonics = s_.harmonics;
     } else {
@@ -285,6 +291,7 @@ class Manipulation {
     const NetSettings reference{info_.shape, static_cast<int>(d_), s_.referenceChannels, {}, s_.referenceDense};
     perRung_ = static_cast<std::size_t>(s_.ensemble) * kKinds;
     for (std::size_t m = 0; m < s_.ladder.size() * perRung_; ++m) {
+      const Tensor& rotation = rotations[m / perRung_ % rotations.size()];
       models_.emplace_back(reference, s_, m % kKinds == 0 ? rotation : Tensor(), device_);
     }
     sums_.assign(kCurveHead + 2 * kKinds * s_.ladder.size(), 0.0);
@@ -292,7 +299,7 @@ class Manipulation {
     psi_ = Decoder(net);
     initialise(*psi_, "psi", s_.seed);
     if (s_.codes == "angles" && !features_.oneHot) {
-      shapeStartOnAngles(psi_, features_, rotationMatrix(s_.rotation, info_.grid, s_.seed));
+      shapeStartOnAngles(psi_, features_, rotationMatrix(specs[0], info_.grid, s_.seed));
     } else if (!features_.rotation.empty()) {
       shapeStart(psi_, features_);
     }
@@ -525,7 +532,8 @@ class Manipulation {
       signal = (signal - signal.mean(0, true)) * (s_.sign / static_cast<double>(rungs * s_.ensemble * batch.size()));
       std::vector<std::vector<Tensor>> gradients(kChunks);
       tasks(kChunks, [&](std::uint64_t c) {
-        const Tensor toM = throughClip(chunk(x, c), m[c], eps_, chunk(signal, c));
+        Tensor toM = throughClip(chunk(x, c), m[c], eps_, chunk(signal, c));
+        if (s_.energy > 0) toM = toM + (2.0 * s_.energy * eps_ * eps_ / static_cast<double>(batch.size())) * m[c];
         gradients[c] =
             torch::autograd::grad({raw[c]}, psiAdam_->parameters(), {throughTanh(m[c], toM, s_.inwardSlope)});
       });

@@ -15,9 +15,11 @@ namespace offaxis {
 struct ManipulateSettings {
   Budget eps = Budget::parse("0.1");
   std::uint64_t seed = 0;
-  std::string profile = "quick";    // a label; profileSettings() fills the rest
-  std::string rotation = "blocks";  // see core/rotation.h
-  std::string codes = "levels";     // coordinates that the reference models are handed, see FactorCoordinates
+  std::string profile = "quick";  // a label; profileSettings() fills the rest
+  // R of the entangled models, see core/rotation.h. "A;B;C": rung by rung in turn, so that psi favours several mixtures
+  // of the factors at once; the first one is what psi's inputs and its start follow.
+  std::string rotation = "blocks";
+  std::string codes = "levels";  // coordinates that the reference models are handed, see FactorCoordinates
   // The reference decoders, as NetSettings (learn/nets.h) has them: conv32's.
   std::vector<int> referenceChannels{16, 32, 32};
   int referenceDense = 128;
@@ -34,6 +36,9 @@ struct ManipulateSettings {
   // Least slope of tanh for gradients that point inwards (our design): a pixel at its budget could hardly leave it
   // otherwise. 0: tanh's own slope alone.
   double inwardSlope = 0;
+  // What psi pays for |eps m|^2, summed over an image's pixels, on top of its objective (our design): patterns as
+  // strong as what they gain instead of saturated everywhere. 0: nothing, the budget alone.
+  double energy = 0;
   // What psi sees: "rotated" is everything in PsiFeatures, "factors" neither R w nor its harmonics, "one-hot" an
   // indicator of each factor's level alone (ablations).
   std::string inputs = "rotated";

@@ -160,5 +160,11 @@ TEST(FactorCoordinatesTest, SinesAreRotatedAsTheCosinesAre) {
   EXPECT_NEAR(alone[0], std::sqrt(0.5), 1e-15);
 }
 
+TEST(RotationTest, SeveralSpecsAreTakenApart) {
+  EXPECT_EQ(rotationSpecs("blocks"), (std::vector<std::string>{"blocks"}));
+  EXPECT_EQ(rotationSpecs("pairs:a,b;random"), (std::vector<std::string>{"pairs:a,b", "random"}));
+  for (const char* bad : {"", ";", "pairs;", ";pairs", "a;;b"}) EXPECT_THROW(rotationSpecs(bad), Error) << bad;
+}
+
 }  // namespace
 }  // namespace offaxis
