@@ -29,6 +29,7 @@ const cli::Verb kVerb{
       "NAME=SOURCE or NAME@A:B=SOURCE, B not included: a source under the name that the table shows it by"}},
     {{"output,o", "DIR/", "", "directory of the evaluation, made where it is missing"},
      {"models", "LIST", "beta-vae", "comma-separated, of `offaxis list models`"},
+     {"metrics", "LIST", "", "scored besides MIG, comma-separated, of `offaxis list metrics`"},
      {"profile", "NAME", "quick", "quick (32x32, minutes a run), pilot (hours on two cores) or paper (300k steps)"},
      {"seeds", "N|A:B", "", "runs per source and model: seeds 0 to N - 1 or A to B - 1; quick 3, pilot 5, paper 10"},
      {"against", "NAME", "", "compare with this variant instead of the first"},
@@ -61,6 +62,8 @@ Settings parse(const cli::Arguments& arguments) {
   evaluate.models.clear();
   std::istringstream list(arguments.required("models"));
   for (std::string name; std::getline(list, name, ',');) evaluate.models.push_back(name);
+  std::istringstream metrics(arguments.text("metrics"));
+  for (std::string name; std::getline(metrics, name, ',');) evaluate.metrics.push_back(name);
   evaluate.profile = evaluationProfile(arguments.required("profile"));
   TrainSettings& train = evaluate.profile.train;
   if (arguments.given("seeds")) evaluate.seeds = parseSeeds(arguments.text("seeds"), "--seeds");

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "datasets/registry.h"
+#include "measure/metrics.h"
 #include "tools/cli.h"
 #include "tools/names.h"
 #include "variants/expression.h"
@@ -28,7 +29,7 @@ std::vector<std::pair<std::string, std::vector<Entry>>> sections() {
     all[0].second.push_back({family.name, family.summary, family.parameters});
   for (const VariantKind& kind : variantKinds()) all[1].second.push_back({kind.name, kind.summary, kind.parameters});
   for (const cli::NamedPart& model : cli::kModels) all[2].second.push_back({model.name, model.summary, ""});
-  for (const cli::NamedPart& metric : cli::kMetrics) all[3].second.push_back({metric.name, metric.summary, ""});
+  for (const Metric& metric : metrics()) all[3].second.push_back({metric.name, metric.summary, ""});
   return all;
 }
 
@@ -49,7 +50,7 @@ int main(int argc, char** argv) {
       for (const Entry& entry : entries) {
         json[title].push_back({{"name", entry.name}, {"summary", entry.summary}, {"parameters", entry.parameters}});
         if (arguments.json) continue;
-        std::cout << "  " << std::left << std::setw(12) << entry.name << ' ' << entry.summary;
+        std::cout << "  " << std::left << std::setw(16) << entry.name << ' ' << entry.summary;
         if (!entry.parameters.empty()) std::cout << "  [" << entry.parameters << "]";
         std::cout << '\n';
       }

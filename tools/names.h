@@ -1,4 +1,4 @@
-// The models and metrics that the command line knows, for `offaxis list`, which does not link LibTorch.
+// The models that the command line knows, for `offaxis list`, which does not link LibTorch.
 // tests/tools checks that the registry of src/learn knows the same models.
 #pragma once
 
@@ -16,10 +16,6 @@ constexpr std::array<NamedPart, 4> kModels{{
     {"beta-vae", "rec + beta KL (Higgins et al., ICLR 2017)"},
     {"beta-tcvae", "rec + KL + (beta - 1) total correlation (Chen et al., NeurIPS 2018)"},
     {"pcl", "permutation-contrastive learning, not variational (Hyvarinen and Morioka, AISTATS 2017)"},
-}};
-
-constexpr std::array<NamedPart, 1> kMetrics{{
-    {"mig", "mutual information gap (Chen et al., NeurIPS 2018), 20 bins"},
 }};
 
 }  // namespace offaxis::cli

@@ -20,12 +20,13 @@ struct VerbEntry {
   const char* summary;
 };
 
-constexpr std::array<VerbEntry, 17> kVerbs{{
+constexpr std::array<VerbEntry, 18> kVerbs{{
     {"list", "say which datasets, variants, models and metrics there are"},
     {"render", "write a built-in dataset to an HDF5 file"},
     {"import", "read an original dSprites or Shapes3D file into an HDF5 file of ours"},
     {"inspect", "describe a dataset, a file or a variant; draw a contact sheet"},
-    {"axes", "measure which axes a dataset or variant favours"},
+    {"align", "measure which axes a dataset or variant favours, without training"},
+    {"axes", "measure which axes reference models find cheaper on a dataset or variant"},
     {"manipulate", "train the reference models and the perturbation psi"},
     {"emit", "write a variant of a dataset (modified, noise, ...) to an HDF5 file"},
     {"verify", "check that a modified dataset kept its factors and its budget"},

@@ -1,9 +1,17 @@
 // offaxis score: disentanglement metrics of codes, ours or anyone's.
+#include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <sstream>
 
-#include "measure/mig.h"
+#ifdef OFFAXIS_LEARN
+#include "datasets/registry.h"
+#include "experiment/encoder_codes.h"
+#include "variants/expression.h"
+#endif
+#include "measure/metrics.h"
+#include "measure/score_json.h"
+#include "report/score_comparison.h"
 #include "storage/codes.h"
 #include "tools/cli.h"
 
@@ -15,58 +23,198 @@ const cli::Verb kVerb{
     "score",
     "score codes against the factors",
     "CODES.npz holds codes, float32 or float64 [N,L], and factors, int32 or int64 [N,K], as numpy.savez writes them:\n"
-    "any model's codes can be scored. The ceiling is what the factors themselves score as codes, the floor what\n"
-    "randomly rotated factors score.",
-    {{"CODES.npz", true, false, "what `offaxis encode` writes, or your own"}},
-    {{"metrics", "LIST", "mig", "comma-separated, of `offaxis list metrics`"},
-     {"seed", "N", "0", "of the floor's rotations"}},
-    {"codes.npz --metrics mig --json"}};
+    "any model's codes can be scored. Beside each score stand its ceiling (the factors themselves as codes), what\n"
+    "independent codes score, and its floor (randomly rotated factors), all on the rows of the file.\n"
+    "factor-vae and beta-vae compare images that share a factor: they need codes that cover the factor grid, or the\n"
+    "source and checkpoint that the codes come from.\n"
+    "--compare reads a folder of scores instead, DIR/DATASET/MODEL.json as --json prints them or a directory of\n"
+    "`offaxis evaluate`, and prints rank correlations between metrics and between datasets.",
+    {{"CODES.npz", false, false, "what `offaxis encode` writes, or your own"}},
+    {{"metrics", "LIST", "mig", "comma-separated, of `offaxis list metrics`; all: every one that the input allows"},
+     {"source", "SOURCE", "", "the images behind the codes, with --checkpoint"},
+     {"checkpoint", "RUN/", "", "the run that encoded them"},
+     {"rotations", "N", "", "of the floor, instead of the metric's own number; 0: neither floor nor ceiling"},
+     {"seed", "N", "0", "of splits, pairs and rotations"},
+     {"device", "NAME", "auto", "auto, cpu, cuda or cuda:N, for --checkpoint"},
+     {"compare", "DIR/", "", "compare the scores below DIR/"}},
+    {"codes.npz --metrics mig,dci --json", "codes.npz --metrics all", "--compare evaluation/"}};
 
-void scoreMig(const Codes& codes, std::uint64_t seed, cli::Json& scores, std::ostream& text) {
-  const CodeView view = viewOf(codes);
-  const MigResult result = mig(view);
-  const MigCalibration calibration = calibrateMig(view, observedSizes(view), seed);
-  scores["mig"] = {{"value", result.value},
-                   {"per_factor", result.perFactor},
-                   {"definition", kMigDefinition},
-                   {"count", codes.count},
-                   {"bins", kMigBins},
-                   {"latents", codes.latents},
-                   {"ceiling", calibration.ceiling},
-                   {"floor", calibration.floor},
-                   {"floor_sd", calibration.floorSd}};
-  char line[160];
-  std::snprintf(line, sizeof line, "mig  %.4f   (perfect codes %.3f, rotated factors %.3f +- %.3f)\n", result.value,
-                calibration.ceiling, calibration.floor, calibration.floorSd);
-  text << line << "     per factor:";
-  for (const double value : result.perFactor) {
-    std::snprintf(line, sizeof line, " %.3f", value);
-    text << line;
+struct Settings {
+  std::string codes, source, checkpoint, device;
+  std::vector<std::string> metrics;
+  std::optional<int> rotations;
+  std::uint64_t seed = 0;
+};
+
+Settings parse(const cli::Arguments& arguments) {
+  Settings settings;
+  settings.codes = arguments.positional("CODES.npz");
+  if (settings.codes.empty()) throw Error(ErrorKind::Usage, "no CODES.npz to score", "give one, or --compare DIR/");
+  settings.source = arguments.text("source");
+  settings.checkpoint = arguments.text("checkpoint");
+  if (settings.source.empty() != settings.checkpoint.empty())
+    throw Error(ErrorKind::Usage, "--source and --checkpoint belong together", "give both or neither");
+  settings.device = arguments.required("device");
+  std::istringstream list(arguments.required("metrics"));
+  for (std::string name; std::getline(list, name, ',');) {
+    if (name != "all") metric(name);  // refuses unknown names
+    settings.metrics.push_back(name);
   }
-  text << "\n     " << kMigDefinition << ", N " << codes.count << ", seed " << seed << '\n';
+  if (arguments.given("rotations")) settings.rotations = static_cast<int>(arguments.integer("rotations", 0, 1000));
+  settings.seed = arguments.integer("seed", 0, UINT64_MAX);
+  return settings;
+}
+
+// Where images that share a factor come from; empty where nothing gives them.
+std::optional<CodeSource> pairsOf(const Settings& settings, MetricInput& input, const Context& context) {
+  if (settings.source.empty()) return gridCodes(input.codes, input.sizes);
+#ifdef OFFAXIS_LEARN
+  SourcePtr source = openSource(settings.source);
+  CodeSource pairs =
+      encoderCodes(std::move(source), settings.checkpoint, input.codes.latents, settings.device, context);
+  if (pairs.sizes.size() != input.sizes.size())
+    throw Error(ErrorKind::BadFile, settings.source + " has " + std::to_string(pairs.sizes.size()) + " factors, " +
+                                        settings.codes + " " + std::to_string(input.sizes.size()));
+  for (std::size_t k = 0; k < input.sizes.size(); ++k) {
+    if (input.sizes[k] <= pairs.sizes[k]) continue;
+    throw Error(ErrorKind::BadFile, "factor " + std::to_string(k) + " has " + std::to_string(pairs.sizes[k]) +
+                                        " levels in " + settings.source + ", and a level " +
+                                        std::to_string(input.sizes[k] - 1) + " in " + settings.codes);
+  }
+  input.sizes = pairs.sizes;  // levels that the sample happens not to show count
+  return pairs;
+#else
+  (void)context;
+  throw Error(ErrorKind::Unavailable, "this build has no encoder for --checkpoint",
+              "build with -DOFFAXIS_LEARN=ON, or score codes that cover the grid");
+#endif
+}
+
+std::string number(const cli::Json& value) {
+  if (!value.is_number()) return "inf";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4f", value.get<double>());
+  return text;
+}
+
+void print(const std::string& name, const Score& score, const cli::Json& json) {
+  std::printf("%s", name.c_str());
+  for (const auto& [part, value] : score.values)
+    std::printf("  %s%s", part == "value" ? "" : (part + " ").c_str(),
+                number(std::isfinite(value) ? cli::Json(value) : cli::Json()).c_str());
+  std::printf("\n");
+  if (json.contains("ceiling")) {
+    std::printf("    perfect codes %s, independent codes %s", number(json["ceiling"]).c_str(),
+                number(json["independent"]).c_str());
+    if (json.contains("floor")) std::printf(", rotated factors %s", number(json["floor"]).c_str());
+    if (json.contains("floor_sd")) std::printf(" +- %s", number(json["floor_sd"]).c_str());
+    std::printf("\n");
+  }
+  for (const auto& [detail, values] : score.details) {
+    if (detail == "importance") continue;  // a matrix: --json has it
+    std::string label = detail;
+    for (char& c : label) c = c == '_' ? ' ' : c;
+    std::printf("    %s:", label.c_str());
+    for (const double value : values) std::printf(" %.3f", value);
+    std::printf("\n");
+  }
+  std::printf("    %s", json["definition"].get<std::string>().c_str());
+  for (const auto& [sample, count] : score.samples) {
+    std::string label = sample;
+    for (char& c : label) c = c == '_' ? ' ' : c;
+    std::printf(", %s %llu", label.c_str(), static_cast<unsigned long long>(count));
+  }
+  std::printf(", seed %llu\n", static_cast<unsigned long long>(json["seed"].get<std::uint64_t>()));
+  for (const std::string& note : score.notes) std::printf("    note: %s\n", note.c_str());
+}
+
+int scoreCodes(const cli::Arguments& arguments) {
+  const Settings settings = parse(arguments);
+  const Codes codes = readCodes(settings.codes);
+  MetricInput input;
+  input.codes = viewOf(codes);
+  input.sizes = observedSizes(input.codes);
+  input.seed = settings.seed;
+  input.pairs = pairsOf(settings, input, arguments.context);
+  std::vector<const Metric*> chosen;
+  for (const std::string& name : settings.metrics) {
+    if (name != "all") {
+      chosen.push_back(&metric(name));
+      if (chosen.back()->needsPairs && !input.pairs) {
+        throw Error(ErrorKind::BadFile, settings.codes + " does not cover the factor grid, which " + name + " needs",
+                    "give the codes of every image (offaxis encode --count 0), or --source and --checkpoint");
+      }
+      continue;
+    }
+    for (const Metric& one : metrics()) {
+      if (!one.needsPairs || input.pairs) chosen.push_back(&one);
+    }
+  }
+  cli::Json scores = cli::Json::object();
+  for (const Metric* one : chosen) {
+    const Score score = one->compute(input, arguments.context);
+    cli::Json json = toJson(*one, score, settings.seed);
+    json["latents"] = codes.latents;
+    const int rotations = settings.rotations.value_or(one->rotations);
+    if (one->supervised && rotations > 0) json.update(toJson(calibrate(*one, input, rotations, arguments.context)));
+    if (!arguments.json) print(one->name, score, json);
+    scores[one->name] = std::move(json);
+  }
+  if (arguments.json)
+    cli::printJson("complete",
+                   {{"file", settings.codes}, {"count", codes.count}, {"seed", settings.seed}, {"scores", scores}});
+  return 0;
+}
+
+int compareFolder(const cli::Arguments& arguments) {
+  if (!arguments.positional("CODES.npz").empty())
+    throw Error(ErrorKind::Usage, "--compare reads scores, not codes", "leave CODES.npz out");
+  const std::vector<ScoredModel> models = readScoredModels(arguments.text("compare"));
+  const ScoreComparison comparison = compareScores(models);
+  auto toJson = [](const std::vector<ScoreComparison::Group>& groups) {
+    cli::Json json = cli::Json::object();
+    for (const ScoreComparison::Group& group : groups) {
+      json[group.name] = cli::Json::array();
+      for (const RankCorrelation& pair : group.pairs) {
+        json[group.name].push_back({{"a", pair.a},
+                                    {"b", pair.b},
+                                    {"models", pair.models},
+                                    {"spearman", pair.value ? cli::Json(*pair.value) : cli::Json()}});
+      }
+    }
+    return json;
+  };
+  if (arguments.json) {
+    cli::printJson("complete", {{"models", models.size()},
+                                {"between_metrics", toJson(comparison.metrics)},
+                                {"between_datasets", toJson(comparison.datasets)}});
+    return 0;
+  }
+  auto print = [](const char* title, const std::vector<ScoreComparison::Group>& groups) {
+    std::printf("%s\n", title);
+    for (const ScoreComparison::Group& group : groups) {
+      if (group.pairs.empty()) continue;
+      std::printf("  %s\n", group.name.c_str());
+      for (const RankCorrelation& pair : group.pairs) {
+        const std::string names = pair.a + " ~ " + pair.b;
+        std::printf(
+            "    %-50s  %s  (%llu models)\n", names.c_str(),
+            pair.value ? (*pair.value < 0 ? number(*pair.value) : " " + number(*pair.value)).c_str() : "      -",
+            static_cast<unsigned long long>(pair.models));
+      }
+    }
+  };
+  std::printf("Spearman's rank correlation over %zu scored models\n\n", models.size());
+  print("between metrics, by dataset", comparison.metrics);
+  std::printf("\n");
+  print("between datasets, by metric", comparison.datasets);
+  return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   return cli::run(argc, argv, kVerb, [](const cli::Arguments& arguments) {
-    const std::uint64_t seed = arguments.integer("seed", 0, UINT64_MAX);
-    std::vector<std::string> metrics;
-    std::istringstream list(arguments.required("metrics"));
-    for (std::string name; std::getline(list, name, ',');) {
-      if (name != "mig") throw Error(ErrorKind::Usage, "no metric is called '" + name + "'", "known: mig");
-      metrics.push_back(name);
-    }
-    const std::string path = arguments.positional("CODES.npz");
-    const Codes codes = readCodes(path);
-    cli::Json scores = cli::Json::object();
-    std::ostringstream text;
-    for (std::size_t i = 0; i < metrics.size(); ++i) scoreMig(codes, seed, scores, text);
-    if (arguments.json) {
-      cli::printJson("complete", {{"file", path}, {"seed", seed}, {"scores", scores}});
-    } else {
-      std::cout << text.str();
-    }
-    return 0;
+    return arguments.given("compare") ? compareFolder(arguments) : scoreCodes(arguments);
   });
 }

@@ -15,8 +15,11 @@
 #include "core/philox.h"
 #include "core/rotation.h"
 #include "core/text.h"
+#include "experiment/encoder_codes.h"
 #include "learn/cached_source.h"
 #include "learn/encode.h"
+#include "measure/metrics.h"
+#include "measure/score_json.h"
 #include "storage/file_lock.h"
 #include "storage/staged.h"
 #include "variants/expression.h"
@@ -166,6 +169,7 @@ class Evaluation {
       throw Error(ErrorKind::Usage, "no sources to evaluate", "give at least one NAME=SOURCE");
     if (settings_.models.empty())
       throw Error(ErrorKind::Usage, "no models to evaluate", "known: " + joined(modelNames()));
+    for (const std::string& name : settings_.metrics) metric(name);  // refuses unknown ones
     bool knownAgainst = settings_.against.empty();
     for (std::size_t a = 0; a < settings_.arms.size(); ++a) {
       const EvaluationArm& arm = settings_.arms[a];
@@ -208,8 +212,8 @@ class Evaluation {
     if (!psi.features.rotation.empty() && result.coordinates == "levels") {
       result.matrix = psi.features.rotation;
     } else if (has("rotation") && made.contains("seed") && made["seed"].is_number_unsigned()) {
-      result.matrix =
-          FactorCoordinates(result.coordinates, first().grid).rotation(made["rotation"], first().grid, made["seed"]);
+      result.matrix = FactorCoordinates(result.coordinates, first().grid)
+                          .rotation(rotationSpecs(made["rotation"])[0], first().grid, made["seed"]);
     }
     return result;
   }
@@ -332,6 +336,10 @@ class Evaluation {
       row.mig.perFactor = json.at("mig").at("per_factor").get<std::vector<double>>();
       row.rotated.value = json.at("rotated_mig").at("value");
       row.rotated.perFactor = json.at("rotated_mig").at("per_factor").get<std::vector<double>>();
+      row.scores = json.value("scores", Json::object());
+      for (const std::string& name : settings_.metrics) {
+        if (!row.scores.contains(name)) return std::nullopt;  // scored anew, from its checkpoint where that is there
+      }
       row.reconstruction = json.at("reconstruction");
       row.kl = json.at("kl");
       row.activeUnits = json.at("active_units");
@@ -350,6 +358,7 @@ class Evaluation {
     }
     json["mig"] = {{"value", row.mig.value}, {"per_factor", row.mig.perFactor}};
     json["rotated_mig"] = {{"value", row.rotated.value}, {"per_factor", row.rotated.perFactor}};
+    if (!row.scores.empty()) json["scores"] = row.scores;
     json["active_units"] = row.activeUnits;
     json["reconstruction"] = row.reconstruction;
     json["kl"] = row.kl;
@@ -372,6 +381,27 @@ class Evaluation {
     writeTextFile(pathOf(cell) + ".json", json.dump(2) + "\n", Overwrite::Replace);
   }
 
+  Json otherScores(const CodeView& codes, const SourcePtr& source, const std::string& run,
+                   const Context& context) const {
+    Json scores = Json::object();
+    if (settings_.metrics.empty()) return scores;
+    MetricInput input;
+    input.codes = codes;
+    input.sizes = sizes_;
+    for (const std::string& name : settings_.metrics) {
+      const Metric& one = metric(name);
+      if (one.needsPairs && !input.pairs)
+        input.pairs = encoderCodes(source, run, codes.latents, settings_.profile.train.device, context);
+      try {
+        scores[name] = toJson(one, one.compute(input, context), input.seed);
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::BadFile) throw;
+        scores[name] = {{"error", error.what()}};  // of this run's codes; the others' stand
+      }
+    }
+    return scores;
+  }
+
   EvaluationRow evaluateCell(const Cell& cell, const Context& context) const {
     const OpenArm& arm = arms_[cell.arm];
     EvaluationRow row;
@@ -381,11 +411,15 @@ class Evaluation {
     try {
       const TrainResult trained = trainVae(arm.source, trainSettings(cell), pathOf(cell), context);
       EncodeSettings encodeSettings;
-      encodeSettings.count = settings_.profile.encodeCount;
+      encodeSettings.count =
+          std::max(settings_.profile.encodeCount, settings_.metrics.empty() ? 0 : kTrainRows + kTestRows);
       encodeSettings.device = settings_.profile.train.device;
       const Codes codes = encode(arm.source, pathOf(cell), encodeSettings, context);
-      row.mig = mig(viewOf(codes));
-      row.rotated = rotatedScore(viewOf(codes));
+      CodeView some = viewOf(codes);
+      some.count = settings_.profile.encodeCount;  // draws go by index: the same rows, whatever else is scored
+      row.mig = mig(some);
+      row.rotated = rotatedScore(some);
+      row.scores = otherScores(viewOf(codes), arm.source, pathOf(cell), context);
       row.reconstruction = trained.reconstruction;
       row.kl = trained.kl;
       row.activeUnits = trained.activeUnits;

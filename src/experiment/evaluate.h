@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,9 @@ struct EvaluateSettings {
   std::vector<EvaluationArm> arms;
   std::string against;  // the variant that the others are compared with; empty: the first one
   std::vector<std::string> models{"beta-vae"};
+  // Scored besides MIG, by name (measure/metrics.h), on kTrainRows + kTestRows codes. Asked for later, they are
+  // computed from the checkpoints of finished runs.
+  std::vector<std::string> metrics;
   EvaluationProfile profile = evaluationProfile("quick");
   SeedRange seeds;         // empty: 0 to profile.seeds - 1
   int latents = 0;         // 0: modelDefaults()
@@ -55,6 +59,8 @@ struct EvaluationRow {
   std::string error;  // of a failed run; empty otherwise
   MigResult mig;
   MigResult rotated;  // against R w: see measure/mig.h
+  // {"dci": {..}, ..}, see measure/score_json.h; a metric that could not score the codes has an "error" instead.
+  nlohmann::ordered_json scores = nlohmann::ordered_json::object();
   double reconstruction = 0;
   double kl = 0;
   std::uint64_t activeUnits = 0;

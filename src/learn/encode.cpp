@@ -49,7 +49,9 @@ Codes encode(SourcePtr source, const std::string& runDirectory, const EncodeSett
   encoder->to(device);
 
   Codes result;
-  result.count = settings.count == 0 ? source->size() : settings.count;
+  result.count = !settings.rows.empty() ? settings.rows.size()
+                 : settings.count == 0  ? source->size()
+                                        : settings.count;
   result.factorCount = source->info().grid.factorCount();
   result.factors.reserve(result.count * result.factorCount);
 
@@ -62,7 +64,9 @@ Codes encode(SourcePtr source, const std::string& runDirectory, const EncodeSett
     context.throwIfCancelled();
     rows.resize(std::min(kChunk, result.count - first));
     for (std::uint64_t i = 0; i < rows.size(); ++i) {
-      const std::uint64_t row = settings.count == 0 ? first + i : philox.below(source->size(), first + i);
+      const std::uint64_t row = !settings.rows.empty() ? settings.rows[first + i]
+                                : settings.count == 0  ? first + i
+                                                       : philox.below(source->size(), first + i);
       rows[i] = static_cast<std::int64_t>(row);
       for (const std::uint32_t level : source->info().grid.levelsOf(source->gridIndex(row)))
         result.factors.push_back(level);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/context.h"
 #include "datasets/source.h"
@@ -13,6 +14,8 @@ namespace offaxis {
 struct EncodeSettings {
   std::uint64_t count = 10000;  // images drawn uniformly with replacement; 0: every image once, in order
   std::uint64_t seed = 0;       // of the draw
+  // These rows of the source, in this order, instead of a draw.
+  std::vector<std::uint64_t> rows;
   std::string device = "auto";
 };
 

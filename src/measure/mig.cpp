@@ -123,6 +123,18 @@ MigResult mig(const CodeView& view) {
   return gaps(digitiseColumns(view.codes, view.count, view.latents), factorsOf(view));
 }
 
+std::vector<double> latentInformation(const CodeView& view) {
+  const std::vector<Discrete> latents = digitiseColumns(view.codes, view.count, view.latents);
+  std::vector<double> information(view.latents * view.latents);
+  for (std::size_t a = 0; a < latents.size(); ++a) {
+    for (std::size_t b = 0; b <= a; ++b) {
+      information[a * latents.size() + b] = information[b * latents.size() + a] =
+          mutualInformation(latents[a], latents[b]);
+    }
+  }
+  return information;
+}
+
 MigResult rotatedMig(const CodeView& view, const std::vector<double>& coordinates,
                      const std::vector<double>& rotation) {
   const std::uint64_t d = coordinates.size() / view.count;

@@ -25,6 +25,10 @@ struct MigResult {
 // numpy.digitize(x, numpy.histogram(x, 20)[1][:-1]) in float64. With a single latent I_2 is 0.
 MigResult mig(const CodeView& view);
 
+// What pairs of latents tell of each other, binned as above: mutual information, nats, [L,L], symmetric; the diagonal
+// holds entropies.
+std::vector<double> latentInformation(const CodeView& view);
+
 // The mechanism's own score (our design): MIG of the codes against the rotated coordinates R c, each binned like a
 // latent. `coordinates` is c, [N,D], of mean 0 and variance 1 over the grid (FactorCoordinates); `rotation` is R, [D,D]
 // row-major; `value` is the mean over the coordinates that mix factors. It rises where a model's latents lie along R's

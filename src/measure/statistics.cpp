@@ -18,6 +18,21 @@ double quantile(const std::vector<double>& sorted, double q) {
   return sorted[below] + (position - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
+// 0 for the lowest; ties share the mean of their ranks.
+std::vector<double> ranks(const std::vector<double>& values) {
+  std::vector<std::size_t> order(values.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
+  std::vector<double> result(values.size());
+  for (std::size_t first = 0; first < order.size();) {
+    std::size_t last = first;
+    while (last + 1 < order.size() && values[order[last + 1]] == values[order[first]]) ++last;
+    for (std::size_t i = first; i <= last; ++i) result[order[i]] = 0.5 * static_cast<double>(first + last);
+    first = last + 1;
+  }
+  return result;
+}
+
 }  // namespace
 
 double mean(const std::vector<double>& values) {
@@ -32,6 +47,23 @@ double standardDeviation(const std::vector<double>& values) {
   double sum = 0;
   for (const double value : values) sum += (value - centre) * (value - centre);
   return std::sqrt(sum / static_cast<double>(values.size() - 1));
+}
+
+std::optional<double> pearson(const std::vector<double>& x, const std::vector<double>& y) {
+  const double mx = mean(x);
+  const double my = mean(y);
+  double xx = 0, yy = 0, xy = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    xx += (x[i] - mx) * (x[i] - mx);
+    yy += (y[i] - my) * (y[i] - my);
+    xy += (x[i] - mx) * (y[i] - my);
+  }
+  if (!(xx > 0 && yy > 0)) return std::nullopt;
+  return std::min(1.0, std::max(-1.0, xy / std::sqrt(xx * yy)));
+}
+
+std::optional<double> spearman(const std::vector<double>& x, const std::vector<double>& y) {
+  return pearson(ranks(x), ranks(y));
 }
 
 PairedDifference pairedDifference(const std::vector<double>& baseline, const std::vector<double>& changed,

@@ -2,12 +2,18 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace offaxis {
 
 double mean(const std::vector<double>& values);               // 0 for none
 double standardDeviation(const std::vector<double>& values);  // with N - 1; 0 for fewer than two
+
+// Of as many values in each. Empty for fewer than two or where one side is constant.
+std::optional<double> pearson(const std::vector<double>& x, const std::vector<double>& y);
+// Pearson's of the ranks, ties at their mean rank.
+std::optional<double> spearman(const std::vector<double>& x, const std::vector<double>& y);
 
 struct Interval {
   double low = 0;

@@ -1,0 +1,17 @@
+// A trained encoder as metrics read it: codes of any image of the grid.
+#pragma once
+
+#include <string>
+
+#include "core/context.h"
+#include "datasets/source.h"
+#include "measure/pair_metrics.h"
+
+namespace offaxis {
+
+// Codes under the run in `runDirectory` of the images of `source`, which must hold its full grid; `latents` is
+// the encoder's. What it throws when called is encode()'s. Throws Error(Usage) for a source of a part of the grid.
+CodeSource encoderCodes(SourcePtr source, const std::string& runDirectory, std::uint64_t latents,
+                        const std::string& device, const Context& context);
+
+}  // namespace offaxis

@@ -1,0 +1,87 @@
+#include "report/score_comparison.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "storage/staged.h"
+#include "support/expect_error.h"
+#include "support/temp_directory.h"
+
+namespace offaxis {
+namespace {
+
+void put(const std::string& path, const std::string& text) {
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+  writeTextFile(path, text, Overwrite::Replace);
+}
+
+std::string scores(double mig, double d) {
+  return R"({"scores": {"mig": {"value": )" + std::to_string(mig) + R"(, "ceiling": 1}, "dci": {"disentanglement": )" +
+         std::to_string(d) + R"(, "completeness": null}}})";
+}
+
+const RankCorrelation& pairOf(const std::vector<ScoreComparison::Group>& groups, const std::string& group,
+                              const std::string& a, const std::string& b) {
+  for (const auto& one : groups) {
+    if (one.name != group) continue;
+    for (const RankCorrelation& pair : one.pairs) {
+      if (pair.a == a && pair.b == b) return pair;
+    }
+  }
+  throw std::runtime_error("no such pair");
+}
+
+TEST(ScoreComparison, RanksMetricsWithinDatasetsAndDatasetsWithinMetrics) {
+  const testing::TempDirectory d;
+  // On shapes the two metrics order four models alike, on sprites oppositely; models m0 to m2 are on both.
+  const double mig[] = {.1, .2, .3, .4};
+  for (int i = 0; i < 4; ++i) put(d / ("shapes/m" + std::to_string(i) + ".json"), scores(mig[i], mig[i] * mig[i]));
+  for (int i = 0; i < 3; ++i) put(d / ("sprites/m" + std::to_string(i) + ".json"), scores(mig[2 - i], mig[i]));
+  put(d / "sprites/notes.json", R"(["no scores"])");
+  put(d / "sprites/broken.json", "{");
+  const std::vector<ScoredModel> models = readScoredModels(d / "");
+  ASSERT_EQ(models.size(), 7u);
+  const ScoreComparison comparison = compareScores(models);
+  const RankCorrelation alike = pairOf(comparison.metrics, "shapes", "dci.disentanglement", "mig");
+  EXPECT_EQ(alike.models, 4u);
+  EXPECT_NEAR(alike.value.value(), 1.0, 1e-12);
+  EXPECT_NEAR(pairOf(comparison.metrics, "sprites", "dci.disentanglement", "mig").value.value(), -1.0, 1e-12);
+  const RankCorrelation across = pairOf(comparison.datasets, "mig", "shapes", "sprites");
+  EXPECT_EQ(across.models, 3u);
+  EXPECT_NEAR(across.value.value(), -1.0, 1e-12);
+  EXPECT_NEAR(pairOf(comparison.datasets, "dci.disentanglement", "shapes", "sprites").value.value(), 1.0, 1e-12);
+}
+
+TEST(ScoreComparison, ReadsTheRowsOfAnEvaluation) {
+  const testing::TempDirectory d;
+  for (const char* variant : {"original", "noise"}) {
+    for (int seed = 0; seed < 2; ++seed) {
+      put(d / ("runs/" + std::string(variant) + "_beta-vae_" + std::to_string(seed) + ".json"),
+          R"({"variant": ")" + std::string(variant) + R"(", "model": "beta-vae", "seed": )" + std::to_string(seed) +
+              R"(, "mig": {"value": 0.5}, "rotated_mig": {"value": 0.1}, "scores": {"sap": {"value": 0.2}}})");
+    }
+  }
+  put(d / "runs/original_beta-vae_0/run.json", R"({"seed": 0, "loss": 3})");
+  const std::vector<ScoredModel> models = readScoredModels(d / "");
+  ASSERT_EQ(models.size(), 4u);
+  EXPECT_EQ(models[0].dataset, "noise");
+  EXPECT_EQ(models[0].model, "beta-vae 0");
+  EXPECT_EQ(models[0].scores, (std::map<std::string, double>{{"mig", .5}, {"rotated_mig", .1}, {"sap", .2}}));
+  // Two models are too few to rank.
+  const ScoreComparison comparison = compareScores(models);
+  EXPECT_FALSE(pairOf(comparison.metrics, "noise", "mig", "sap").value);
+  EXPECT_EQ(pairOf(comparison.metrics, "noise", "mig", "sap").models, 2u);
+}
+
+TEST(ScoreComparison, RefusesNothingAndDuplicates) {
+  const testing::TempDirectory d;
+  testing::expectError(ErrorKind::BadFile, "no scores", [&] { readScoredModels(d / ""); });
+  testing::expectError(ErrorKind::BadFile, "nowhere", [&] { readScoredModels(d / "nowhere"); });
+  put(d / "a/shapes/m.json", scores(.1, .2));
+  put(d / "b/shapes/m.json", scores(.1, .2));
+  testing::expectError(ErrorKind::BadFile, "shapes/m.json", [&] { readScoredModels(d / ""); });
+}
+
+}  // namespace
+}  // namespace offaxis
