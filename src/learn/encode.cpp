@@ -49,9 +49,7 @@ Codes encode(SourcePtr source, const std::string& runDirectory, const EncodeSett
   encoder->to(device);
 
   Codes result;
-  result.count = !settings.rows.empty() ? settings.rows.size()
-                 : settings.count == 0  ? source->size()
-                                        : settings.count;
+  result.count = !settings.rows.empty() ? settings.rows.size() : settings.count == 0 ? source->size() : settings.count;
   result.factorCount = source->info().grid.factorCount();
   result.factors.reserve(result.count * result.factorCount);
 
