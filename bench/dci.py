@@ -2,7 +2,7 @@
 """DCI of ten codes of Shapes3D's factor sizes: ours against scikit-learn's GradientBoostingClassifier, in one run.
 
 usage: bench/dci.py [PROGRAM] [--train N] [--test N] [--threads T] [--repeat R]
-PROGRAM is what bench/dci.cpp builds. Both sides score the same codes by the same definition, from arrays in memory.
+PROGRAM is what bench/score.cpp builds. Both sides score the same codes by the same definition, from arrays in memory.
 scikit-learn grows one tree at a time, so that its threads are processes that share the factors out, longest first; its
 start-up is not timed. Ours is the best of R runs. CPU seconds, of all threads, are what a busy machine does not change.
 """
@@ -64,7 +64,7 @@ def theirs(train, test, threads):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("program", nargs="?", default="build/bench/bench/dci")
+    parser.add_argument("program", nargs="?", default="build/bench/bench/score")
     parser.add_argument("--train", type=int, default=10000)
     parser.add_argument("--test", type=int, default=5000)
     parser.add_argument("--threads", type=int, default=2)
@@ -76,7 +76,7 @@ def main():
         files = [os.path.join(directory, name) for name in ("train.npz", "test.npz")]
         for file, (codes, factors) in zip(files, (train, test)):
             np.savez(file, codes=codes, factors=factors)
-        command = [arguments.program, *files, "--threads", str(arguments.threads)]
+        command = [arguments.program, "dci", *files, "--threads", str(arguments.threads)]
         runs = [ours(command) for _ in range(arguments.repeat)]
     best, other = min(runs, key=lambda run: run["seconds"]), theirs(train, test, arguments.threads)
     print(f"{arguments.train} codes of {LATENTS} latents, factors {SIZES}, {arguments.test} to test; "

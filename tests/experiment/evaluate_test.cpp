@@ -75,6 +75,30 @@ TEST(Evaluate, FillsTheGridAndComparesInPairs) {
   EXPECT_FALSE(json["summary"][0]["mig"].contains("difference"));
 }
 
+TEST(Evaluate, ScoresOtherMetricsToo) {
+  TemporaryDirectory directory;
+  EvaluateSettings settings = tiny();
+  settings.profile.seeds = 1;
+  evaluate(settings, directory / "e", {2, nullptr, nullptr});
+  const Json before = rowsOf(directory / "e");
+  // Asked for later, they are computed from the checkpoints, and MIG stays what it was.
+  settings.metrics = {"sap", "code-information"};
+  evaluate(settings, directory / "e", {2, nullptr, nullptr});
+  Json after = rowsOf(directory / "e");
+  for (Json& row : after) {
+    EXPECT_GE(row.at("scores").at("code-information").at("value"), 0.0);
+    EXPECT_EQ(row["scores"].at("sap").at("test_rows"), 5000);
+    row.erase("scores");
+  }
+  EXPECT_EQ(after, before);
+  // What is there is kept where less is asked for.
+  settings.metrics.clear();
+  evaluate(settings, directory / "e", {2, nullptr, nullptr});
+  EXPECT_TRUE(rowsOf(directory / "e")[0].contains("scores"));
+  settings.metrics = {"accuracy"};
+  expectError(ErrorKind::Usage, "explicitness", [&] { evaluate(settings, directory / "f", {}); });
+}
+
 TEST(Evaluate, ThreadsAndInterruptionsDoNotChangeResults) {
   TemporaryDirectory directory;
   evaluate(tiny(), directory / "straight", {1, nullptr, nullptr});

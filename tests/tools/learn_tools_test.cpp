@@ -8,7 +8,10 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "core/philox.h"
 #include "learn/trainer.h"
+#include "measure/metrics.h"
+#include "storage/codes.h"
 #include "tools/command.h"
 #include "tools/names.h"
 
@@ -45,6 +48,73 @@ TEST(LearnTools, EveryVerbsConfigRoundTrips) {
     EXPECT_EQ(dumped.code, 0) << dumped.err;
     EXPECT_EQ(shell("offaxis " + verb + " --config " + (d / "c.ini") + " --dump-config").out, dumped.out) << line;
   }
+}
+
+// Codes of every image of a 3 x 4 grid, `copies` times, near their factors.
+void writeToyCodes(const std::string& path, std::uint64_t copies, std::uint64_t leftOut = 0) {
+  Codes codes;
+  codes.latents = 3;
+  codes.factorCount = 2;
+  const Philox noise(1, "toy codes");
+  for (std::uint64_t i = 0; i < 12 * copies; ++i) {
+    const std::uint64_t index = i % 12;
+    if (index < leftOut) continue;
+    codes.factors.insert(codes.factors.end(),
+                         {static_cast<std::int64_t>(index / 4), static_cast<std::int64_t>(index % 4)});
+    codes.codes.insert(codes.codes.end(),
+                       {static_cast<double>(index / 4),
+                        2.0 * static_cast<double>(index % 4) + 0.1 * noise.normalPair(i)[0], noise.normalPair(i)[1]});
+    ++codes.count;
+  }
+  writeCodes(path, codes, Overwrite::Replace);
+}
+
+TEST(LearnTools, ScoresEveryMetricOfAnyonesCodes) {
+  const TempDirectory d;
+  writeToyCodes(d / "toy.npz", 60);
+  const Outcome all = shell("offaxis score " + (d / "toy.npz") + " --metrics all --rotations 2 --json");
+  ASSERT_EQ(all.code, 0) << all.err;
+  const json said = json::parse(all.out).at("scores");
+  for (const Metric& metric : metrics()) {
+    const json& score = said.at(metric.name);
+    EXPECT_EQ(score.at("definition"), metric.definition);
+    EXPECT_EQ(score.contains("ceiling"), metric.supervised) << metric.name;
+    EXPECT_EQ(score.contains("floor_sd"), metric.supervised) << metric.name;
+    EXPECT_EQ(score.at("latents"), 3);
+  }
+  EXPECT_GT(said.at("mig").at("value"), .8);
+  EXPECT_GT(said.at("dci").at("disentanglement"), .9);
+  EXPECT_EQ(said.at("factor-vae").at("value"), 1.0);
+  EXPECT_EQ(said.at("factor-vae").at("batch"), 64);
+  const Outcome text = shell("offaxis score " + (d / "toy.npz") + " --metrics sap,mig --rotations 0");
+  EXPECT_EQ(text.out.rfind("sap  ", 0), 0u) << text.out;
+  EXPECT_EQ(text.out.find("perfect"), std::string::npos) << "neither floor nor ceiling was asked for";
+  EXPECT_EQ(shell("offaxis score " + (d / "toy.npz") + " --metrics all --rotations 2 --json -t 2").out, all.out);
+
+  // Without the whole grid there are no images that share a factor.
+  writeToyCodes(d / "part.npz", 60, 1);
+  const Outcome part = shell("offaxis score " + (d / "part.npz") + " --metrics mig,factor-vae");
+  EXPECT_EQ(part.code, 3);
+  EXPECT_NE(part.err.find("--checkpoint"), std::string::npos) << part.err;
+  const json fewer =
+      json::parse(shell("offaxis score " + (d / "part.npz") + " --metrics all --rotations 0 --json").out);
+  EXPECT_FALSE(fewer.at("scores").contains("factor-vae"));
+  EXPECT_TRUE(fewer.at("scores").contains("irs"));
+
+  // A folder of scores; three models are the least that can be ranked.
+  for (const char* model : {"a", "b", "c"}) {
+    writeToyCodes(d / "toy.npz", model[0] == 'a' ? 20 : model[0] == 'b' ? 40 : 60);
+    ASSERT_EQ(shell("mkdir -p " + (d / "scores/toy") + "; offaxis score " + (d / "toy.npz") +
+                    " --metrics mig,dci --rotations 0 --json > " + (d / "scores/toy/") + model + ".json")
+                  .code,
+              0);
+  }
+  const Outcome compared = shell("offaxis score --compare " + (d / "scores") + " --json");
+  ASSERT_EQ(compared.code, 0) << compared.err;
+  const json ranks = json::parse(compared.out).at("between_metrics").at("toy");
+  EXPECT_EQ(ranks.size(), 6u) << "pairs of mig and dci's three";
+  EXPECT_EQ(ranks.at(0).at("models"), 3);
+  EXPECT_NE(shell("offaxis score --compare " + (d / "scores")).out.find("mig"), std::string::npos);
 }
 
 TEST(LearnTools, TrainEncodeScore) {
@@ -135,6 +205,13 @@ TEST(LearnTools, BadCallsSayWhatIsWrong) {
       {"train " + kSource + " --batch 4 --learning-rate 1 --beta 1000000 --steps 400 -o r", 6, "step"},
       {"encode " + kSource + " --checkpoint nowhere -o c.npz", 3, "nowhere"},
       {"encode " + kSource + " --checkpoint foreign -o c.npz", 3, "foreign"},
+      {"score", 2, "CODES.npz"},
+      {"score text.npz --metrics mig,accuracy", 2, "explicitness"},
+      {"score text.npz --source xysquares", 2, "--checkpoint"},
+      {"score text.npz --compare .", 2, "leave CODES.npz out"},
+      {"score --compare foreign", 3, "no scores"},
+      {"score --compare nowhere", 3, "nowhere"},
+      {"evaluate a=" + kSource + " --metrics accuracy -o e", 2, "explicitness"},
       {"score text.npz", 3, "text.npz"},
       {"score nowhere.npz", 3, "nowhere.npz"},
       {"manipulate " + kSource + kTinyPsi + "--eps 0 -o r2", 2, "(0, 1]"},
