@@ -3,8 +3,10 @@
 #include <sstream>
 
 #include "core/error.h"
+#include "core/rotation.h"
 #include "learn/perturbation.h"
 #include "learn/rung_json.h"
+#include "measure/alignment.h"
 #include "tools/cli.h"
 #include "tools/rungs.h"
 #include "variants/expression.h"
@@ -29,8 +31,10 @@ const cli::Verb kVerb{
      {"eps", "E", "0.1", "budget: |delta| <= floor(255 E) levels"},
      {"seed", "N", "0", "of every draw"},
      {"profile", "P", "quick", "quick, pilot or paper"},
+     {"recipe", "NAME", "levels", "settings to start from: levels, or tint, which rotates angles and picks R itself"},
      {"rotation", "NAME", "",
-      "of the entangled model: blocks, pairs or random; NAME:FACTOR,FACTOR,.. rotates these alone; A;B: by rung"},
+      "of the entangled model: blocks, pairs or random; NAME:FACTOR,FACTOR,.. rotates these alone; A;B: by rung; "
+      "auto: pairs of the factors that show most, each with the whole ladder"},
      {"codes", "NAME", "", "what the reference models are handed: levels, or angles of cyclic factors"},
      {"loss", "NAME", "", "of the reference models: squared-error or bernoulli"},
      {"ladder", "W,W,...", "", "KL weights, as multiples of the pixel variance per factor"},
@@ -39,7 +43,7 @@ const cli::Verb kVerb{
      {"draws", "N", "", "noise draws for each image; 0 for reference models without noise"},
      {"ensemble", "N", "", "reference models of each kind at every rung"},
      {"inputs", "NAME", "", "of psi: rotated, factors or one-hot"},
-     {"energy", "W", "0", "what psi pays for the squared sum of its changes to an image's pixels"},
+     {"energy", "W", "", "what psi pays for the squared sum of its changes to an image's pixels"},
      {"inward-slope", "S", "0", "least slope of psi's tanh for gradients that point inwards"},
      {"rate", "R", "", "learning rate of the reference models"},
      {"psi-rate", "R", "", "learning rate of psi"},
@@ -54,6 +58,8 @@ const cli::Verb kVerb{
 ManipulateSettings parse(const cli::Arguments& a) {
   constexpr std::uint64_t kMany = 1'000'000'000;
   ManipulateSettings s = ManipulateSettings::forProfile(a.text("profile"));
+  s.follow(a.text("recipe"));
+  if (a.text("recipe") == "tint") s.rotation = "auto";
   s.eps = a.budget("eps");
   s.seed = a.integer("seed", 0, UINT64_MAX);
   if (a.given("rotation")) s.rotation = a.text("rotation");
@@ -67,7 +73,7 @@ ManipulateSettings parse(const cli::Arguments& a) {
   if (a.given("batch")) s.batch = static_cast<int>(a.integer("batch", 2, 4096));
   if (a.given("draws")) s.draws = static_cast<int>(a.integer("draws", 0, 64));
   if (a.given("ensemble")) s.ensemble = static_cast<int>(a.integer("ensemble", 1, 16));
-  s.energy = a.real("energy", 0.0, 1e6);
+  if (a.given("energy")) s.energy = a.real("energy", 0.0, 1e6);
   s.inwardSlope = a.real("inward-slope", 0.0, 1.0);
   if (a.given("inputs")) s.inputs = a.text("inputs");
   if (a.given("rate")) s.rate = a.real("rate", 1e-8, 1.0);
@@ -85,14 +91,26 @@ ManipulateSettings parse(const cli::Arguments& a) {
   return s;
 }
 
+// "auto" as the images' linear response has it; every rotation takes the whole ladder.
+void chooseRotation(ManipulateSettings& settings, const Source& source, const Context& context) {
+  constexpr std::uint64_t kSamples = 8192;
+  if (settings.rotation != "auto") return;
+  settings.rotation = mixingRotations(linearResponse(source, kSamples, settings.seed, context));
+  const std::size_t rotations = rotationSpecs(settings.rotation).size();
+  std::vector<double> ladder;
+  for (const double weight : settings.ladder) ladder.insert(ladder.end(), rotations, weight);
+  settings.ladder = std::move(ladder);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   return cli::run(argc, argv, kVerb, [](const cli::Arguments& arguments) {
-    const ManipulateSettings settings = parse(arguments);
+    ManipulateSettings settings = parse(arguments);
     const std::string directory = arguments.required("output");
     SourcePtr source = openSource(arguments.positional("SOURCE"));
     if (const std::uint32_t side = settings.side(); source->info().shape.height > side) source = reduced(source, side);
+    chooseRotation(settings, *source, arguments.context);
     const ManipulateResult result = manipulate(source, settings, directory, arguments.context);
     if (arguments.json) {
       cli::printJson(

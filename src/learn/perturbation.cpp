@@ -274,6 +274,11 @@ class Manipulation {
       features_.factorKinds.push_back(factor.kind);
     }
     const std::vector<std::string> specs = rotationSpecs(s_.rotation);
+    if (s_.ladder.size() % specs.size() != 0) {
+      usage("there are " + std::to_string(specs.size()) + " rotations and " + std::to_string(s_.ladder.size()) +
+                " rungs to take them in turn",
+            "give the ladder as many rungs, or a multiple of them");
+    }
     features_.rotation = rotationMatrix(specs[0], info_.grid, s_.seed);
     std::vector<Tensor> rotations;
     for (const std::string& spec : specs) {
@@ -942,6 +947,20 @@ ManipulateSettings ManipulateSettings::forProfile(const std::string& profile) {
   s.psiSteps = 6000 * scale;
   s.freshSteps = 2000 * scale;
   return s;
+}
+
+void ManipulateSettings::follow(const std::string& recipe) {
+  if (recipe == "levels") return;
+  if (recipe != "tint") usage("no recipe is called '" + recipe + "'", "known: levels, tint");
+  loss = "bernoulli";
+  codes = "angles";
+  inputs = "factors";
+  ladder = {0.38};
+  energy = 0.1;
+  if (profile != "quick") return;
+  warmupSteps = 500;
+  psiSteps = 400;
+  freshSteps = 500;
 }
 
 std::vector<RungMeasure> measureReferences(SourcePtr source, const ManipulateSettings& settings,

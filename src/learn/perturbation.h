@@ -64,6 +64,10 @@ struct ManipulateSettings {
   std::uint32_t side() const { return std::uint32_t{4} << psiChannels.size(); }
   // Throws Error(Usage) for an unknown profile.
   static ManipulateSettings forProfile(const std::string& profile);
+  // "levels" leaves the profile's settings; "tint" is what the last confirmation on Shapes3D was made with
+  // (docs/manipulation.md), for datasets whose strongest factors are cyclic or of equal strength; `rotation` stays to
+  // be chosen. Throws Error(Usage) for an unknown recipe.
+  void follow(const std::string& recipe);
 };
 
 // One reference model's means over the measured images, in nats for Bernoulli, in squared [0,1] levels summed over

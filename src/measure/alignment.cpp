@@ -595,4 +595,35 @@ LinearResponse linearResponse(const Source& source, std::uint64_t samples, std::
   return result;
 }
 
+std::string mixingRotations(const LinearResponse& response) {
+  constexpr double kLeastShare = 0.1;
+  constexpr std::size_t kMostFactors = 3;
+  std::vector<std::pair<double, std::string>> factors;  // squared norm of all of a factor's patterns
+  for (const ResponseCoordinate& coordinate : response.coordinates) {
+    const double square = coordinate.norm * coordinate.norm;
+    const auto known = std::find_if(factors.begin(), factors.end(),
+                                    [&](const auto& factor) { return factor.second == coordinate.factor; });
+    if (known == factors.end()) {
+      factors.emplace_back(square, coordinate.factor);
+    } else {
+      known->first += square;
+    }
+  }
+  std::stable_sort(factors.begin(), factors.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::size_t strong = 0;
+  while (strong < std::min(kMostFactors, factors.size()) && factors[strong].first >= kLeastShare * factors[0].first &&
+         factors[strong].first > 0)
+    ++strong;
+  if (strong < 2) {
+    throw Error(ErrorKind::Usage, "no two factors show strongly enough to be mixed",
+                "name a rotation instead: blocks, pairs or random, with the factors to rotate");
+  }
+  std::string specs;
+  for (std::size_t i = 0; i < strong; ++i) {
+    for (std::size_t j = i + 1; j < strong; ++j)
+      specs += (specs.empty() ? "" : ";") + ("pairs:" + factors[i].second + "," + factors[j].second);
+  }
+  return specs;
+}
+
 }  // namespace offaxis

@@ -341,5 +341,28 @@ TEST(LinearResponse, ThreadsDoNotMatter) {
   EXPECT_EQ(respond(*source, 1000, 1).gram, respond(*source, 1000, 3).gram);
 }
 
+LinearResponse responseOf(const std::vector<std::pair<std::string, double>>& norms) {
+  LinearResponse response;
+  for (const auto& [factor, norm] : norms) response.coordinates.push_back({factor + " cos", factor, norm, 0});
+  return response;
+}
+
+TEST(MixingRotations, PairTheStrongestFactors) {
+  // c's two patterns together are the strongest, d is below a tenth of its squared norm, e would be the fourth.
+  EXPECT_EQ(mixingRotations(responseOf({{"a", 2}, {"b", 3}, {"c", 3}, {"c", 2}, {"d", 1}})),
+            "pairs:c,b;pairs:c,a;pairs:b,a");
+  EXPECT_EQ(mixingRotations(responseOf({{"a", 5}, {"b", 4}, {"c", 3}, {"e", 2.9}})), "pairs:a,b;pairs:a,c;pairs:b,c");
+  EXPECT_EQ(mixingRotations(responseOf({{"a", 1}, {"b", 2}})), "pairs:b,a");
+  testing::expectError(ErrorKind::Usage, "blocks", [] { mixingRotations(responseOf({{"a", 1}, {"b", 4}})); });
+  testing::expectError(ErrorKind::Usage, "blocks", [] { mixingRotations(responseOf({{"a", 0}, {"b", 0}})); });
+}
+
+TEST(MixingRotations, OfShapes3DAreItsHues) {
+  Context context;
+  context.threads = 2;
+  EXPECT_EQ(mixingRotations(linearResponse(*openSource("shapes3d:size=32"), 4096, 0, context)),
+            "pairs:floor_hue,wall_hue;pairs:floor_hue,object_hue;pairs:wall_hue,object_hue");
+}
+
 }  // namespace
 }  // namespace offaxis

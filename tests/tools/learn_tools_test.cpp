@@ -50,6 +50,19 @@ TEST(LearnTools, EveryVerbsConfigRoundTrips) {
   }
 }
 
+TEST(LearnTools, ManipulatePicksItsRotation) {
+  const TempDirectory d;
+  const Outcome made = shell("offaxis manipulate " + kSource + kTinyPsi + "--recipe tint -o " + (d / "run"));
+  ASSERT_EQ(made.code, 0) << made.err;
+  const json identity = json::parse(contentsOf(d / "run/log.json")).at("identity");
+  EXPECT_EQ(identity.at("codes"), "angles");
+  EXPECT_EQ(identity.at("energy"), 0.1);
+  EXPECT_EQ(identity.at("psi_steps"), 2) << "options go before the recipe";
+  const std::string rotation = identity.at("rotation");
+  EXPECT_EQ(std::count(rotation.begin(), rotation.end(), ';'), 2) << rotation;
+  EXPECT_EQ(identity.at("ladder"), json({0.3, 0.3, 0.3})) << "one rung each";
+}
+
 // Codes of every image of a 3 x 4 grid, `copies` times, near their factors.
 void writeToyCodes(const std::string& path, std::uint64_t copies, std::uint64_t leftOut = 0) {
   Codes codes;
@@ -219,6 +232,11 @@ TEST(LearnTools, BadCallsSayWhatIsWrong) {
       {"manipulate " + kSource + kTinyPsi + "--rotation sideways -o r2", 2, "blocks"},
       {"manipulate " + kSource + kTinyPsi + "--rotation pairs:x1,hue -o r2", 2, "'x1'"},
       {"manipulate " + kSource + kTinyPsi + "--inputs pixels -o r2", 2, "one-hot"},
+      {"manipulate " + kSource + kTinyPsi + "--codes degrees -o r2", 2, "angles"},
+      {"manipulate " + kSource + kTinyPsi + "--recipe cake -o r2", 2, "tint"},
+      {"manipulate " + kSource + kTinyPsi + "--energy -1 -o r2", 2, "--energy"},
+      {"manipulate " + kSource + kTinyPsi + "--rotation 'blocks;pairs' -o r2", 2, "rungs"},
+      {"manipulate " + kSource + kTinyPsi + "--rotation 'blocks;' -o r2", 2, "empty"},
       {"axes " + kSource + " --ladder 0.1,x", 2, "--ladder"},
       {"axes nowhere.h5", 2, "nowhere.h5"},
       {"manipulate " + kSource + kTinyPsi + "--profile fast -o r2", 2, "quick"},
