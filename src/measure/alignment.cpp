@@ -232,34 +232,26 @@ PairPreference pairPreference(const std::vector<Gram>& grams, std::size_t first,
   return result;
 }
 
-// A coordinate of a factor's level, of mean 0 and variance 1 over the levels.
-struct Coordinate {
-  enum class Kind { Level, Cosine, Sine };
-  std::size_t factor;
-  Kind kind;
-  std::uint64_t size;
+// FactorCoordinates without categorical factors and factors of one level, a sine beside its cosine.
+struct Coordinates {
+  FactorCoordinates all;
+  std::vector<std::size_t> chosen;  // of `all`
 
-  double at(std::uint32_t level) const {
-    if (kind == Kind::Level) return (level - static_cast<double>(size - 1) / 2) / levelSd(size);
-    const double angle = 2 * kPi * level / static_cast<double>(size);
-    return std::sqrt(2.0) * (kind == Kind::Cosine ? std::cos(angle) : std::sin(angle));
-  }
-};
-
-std::vector<Coordinate> coordinatesOf(const FactorGrid& grid) {
-  std::vector<Coordinate> result;
-  for (std::size_t k = 0; k < grid.factorCount(); ++k) {
-    const Factor& factor = grid.factors()[k];
-    if (factor.size() < 2 || factor.kind == FactorKind::Categorical) continue;
-    if (isCircle(factor)) {
-      result.push_back({k, Coordinate::Kind::Cosine, factor.size()});
-      result.push_back({k, Coordinate::Kind::Sine, factor.size()});
-    } else {
-      result.push_back({k, Coordinate::Kind::Level, factor.size()});
+  explicit Coordinates(const FactorGrid& grid) : all("angles", grid) {
+    for (std::size_t k = 0; k < grid.factorCount(); ++k) {
+      const Factor& factor = grid.factors()[k];
+      if (factor.size() < 2 || factor.kind == FactorKind::Categorical) continue;
+      for (std::size_t i = 0; i < all.count(); ++i) {
+        if (all.factorOf(i) == k) chosen.push_back(i);
+      }
     }
   }
-  return result;
-}
+  std::size_t count() const { return chosen.size(); }
+  std::size_t factorOf(std::size_t i) const { return all.factorOf(chosen[i]); }
+  std::string suffixOf(std::size_t i) const {
+    return all.isLevel(chosen[i]) ? "" : all.isSine(chosen[i]) ? " sin" : " cos";
+  }
+};
 
 // Sums over sampled images x, in levels, with their coordinates c.
 struct Moments {
@@ -322,19 +314,16 @@ double jackknife(const std::vector<Matrix>& leftOneOut, const Value& value) {
   return standardDeviation(values) * (n - 1) / std::sqrt(n);
 }
 
-void describePatterns(const FactorGrid& grid, const std::vector<Coordinate>& coordinates, const Matrix& gram,
+void describePatterns(const FactorGrid& grid, const Coordinates& coordinates, const Matrix& gram,
                       const std::vector<Matrix>& leftOneOut, LinearResponse& result) {
-  for (std::size_t i = 0; i < coordinates.size(); ++i) {
-    const std::string& factor = grid.factors()[coordinates[i].factor].name;
-    const char* suffix = "";
-    if (coordinates[i].kind != Coordinate::Kind::Level)
-      suffix = coordinates[i].kind == Coordinate::Kind::Cosine ? " cos" : " sin";
+  for (std::size_t i = 0; i < coordinates.count(); ++i) {
+    const std::string& factor = grid.factors()[coordinates.factorOf(i)].name;
     const double error = jackknife(leftOneOut, [&](const Matrix& g) { return normOf(g, i); });
-    result.coordinates.push_back({factor + suffix, factor, normOf(gram, i), error});
+    result.coordinates.push_back({factor + coordinates.suffixOf(i), factor, normOf(gram, i), error});
   }
-  for (std::size_t i = 0; i < coordinates.size(); ++i) {
-    for (std::size_t j = i + 1; j < coordinates.size(); ++j) {
-      if (coordinates[i].factor == coordinates[j].factor) continue;
+  for (std::size_t i = 0; i < coordinates.count(); ++i) {
+    for (std::size_t j = i + 1; j < coordinates.count(); ++j) {
+      if (coordinates.factorOf(i) == coordinates.factorOf(j)) continue;
       const bool ordered = gram(i, i) >= gram(j, j);
       const double error = jackknife(leftOneOut, [&](const Matrix& g) { return cosineOf(g, i, j); });
       const double angle = 90 / kPi * std::atan2(2 * gram(i, j), std::fabs(gram(i, i) - gram(j, j)));
@@ -534,8 +523,8 @@ LinearResponse linearResponse(const Source& source, std::uint64_t samples, std::
   requireWholeGrid(source);
   if (samples < 256) throw Error(ErrorKind::Usage, "the linear response needs 256 samples or more");
   const FactorGrid& grid = source.info().grid;
-  const std::vector<Coordinate> coordinates = coordinatesOf(grid);
-  const std::size_t d = coordinates.size();
+  const Coordinates coordinates(grid);
+  const std::size_t d = coordinates.count();
   if (d == 0) throw Error(ErrorKind::Usage, "no factor of " + source.info().expression() + " has an order");
 
   const std::size_t bytes = source.info().shape.bytes();
@@ -554,12 +543,14 @@ LinearResponse linearResponse(const Source& source, std::uint64_t samples, std::
         Matrix images(bytes, count), c(d, count);
         std::vector<std::uint8_t> pixels(bytes);
         std::vector<std::uint32_t> levels(grid.factorCount());
+        std::vector<double> values(coordinates.all.count());
         for (std::uint64_t i = 0; i < count; ++i) {
           const std::uint64_t row = philox.below(grid.size(), block / blocks * partSize + first + i);
           grid.levelsOf(row, levels.data());
           source.read(row, pixels.data());
           for (std::size_t p = 0; p < bytes; ++p) images(p, i) = pixels[p];
-          for (std::size_t j = 0; j < d; ++j) c(j, i) = coordinates[j].at(levels[coordinates[j].factor]);
+          coordinates.all.of(levels.data(), values.data());
+          for (std::size_t j = 0; j < d; ++j) c(j, i) = values[coordinates.chosen[j]];
         }
         Moments sums;
         sums.xc = images * c.transpose();

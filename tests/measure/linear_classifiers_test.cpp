@@ -4,53 +4,20 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "support/expect_error.h"
+#include "support/score_sample.h"
 
 namespace offaxis {
 namespace {
 
-constexpr std::uint64_t kTrain = 2000;
-constexpr std::uint64_t kTest = 1000;
-
-// The sample of scores_golden.py: kTrain rows, then kTest.
-struct Sample {
-  std::vector<double> codes;
-  std::vector<std::int64_t> factors;
-
-  CodeView train() const { return {codes.data(), factors.data(), kTrain, 7, 4}; }
-  CodeView test() const { return {codes.data() + kTrain * 7, factors.data() + kTrain * 4, kTest, 7, 4}; }
-};
-
-Sample goldenSample() {
-  std::uint64_t state = 20230817;
-  const auto draw = [&state] {
-    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-    return static_cast<double>(state >> 11) * 0x1p-53;
-  };
-  const double sizes[] = {8, 5, 3, 2};
-  Sample sample;
-  for (std::size_t i = 0; i < kTrain + kTest; ++i) {
-    double f[4];
-    for (int k = 0; k < 4; ++k)
-      sample.factors.push_back(static_cast<std::int64_t>(f[k] = std::floor(draw() * sizes[k])));
-    double n[7];
-    for (double& value : n) value = draw() - 0.5;
-    for (const double value : {f[0] + 2 * n[0], 0.3 * f[0] - f[1] + n[1], f[2] * f[1] + n[2], n[3], 0 * n[4] + 1.5,
-                               0.8 * f[3] + 0.4 * f[2] + 1.5 * n[5], f[0] + 3 * n[6]}) {
-      sample.codes.push_back(static_cast<float>(value));
-    }
-  }
-  return sample;
-}
-
-nlohmann::json golden() {
-  std::ifstream file(OFFAXIS_SOURCE_DIR "/tests/measure/scores_golden.json");
-  return nlohmann::json::parse(file);
-}
+using testing::goldenSample;
+using testing::goldenScores;
+using testing::kTest;
+using testing::kTrain;
+using Sample = testing::ScoreSample;
 
 FeatureView featuresOf(const CodeView& view) {
   return {view.codes, view.count, view.latents};
@@ -60,7 +27,7 @@ TEST(LogisticRegression, AgreesWithScikitLearn) {
   const Sample sample = goldenSample();
   const FeatureView shown{sample.test().codes, 25, 7};
   for (const auto& [name, factor] : {std::pair{"many", 1}, {"binary", 3}}) {
-    const std::vector<double> expected = golden()["classifiers"][name]["probabilities"];
+    const std::vector<double> expected = goldenScores()["classifiers"][name]["probabilities"];
     const LinearClassifier model = fitLogisticRegression(
         featuresOf(sample.train()), labelsOf(sample.train(), static_cast<std::uint64_t>(factor)), Context{});
     const std::vector<double> p = probabilities(model, shown);
@@ -119,7 +86,7 @@ TEST(LogisticRegression, ConvergesOnSeparableAndBadlyScaledFeatures) {
 TEST(LinearSvm, AgreesWithScikitLearn) {
   const Sample sample = goldenSample();
   for (const auto& [name, factor] : {std::pair{"many", 1}, {"binary", 3}}) {
-    const nlohmann::json expected = golden()["classifiers"][name];
+    const nlohmann::json expected = goldenScores()["classifiers"][name];
     const LinearClassifier model =
         fitLinearSvm(featuresOf(sample.train()), labelsOf(sample.train(), static_cast<std::uint64_t>(factor)));
     // scikit-learn keeps the second class's function where there are two.

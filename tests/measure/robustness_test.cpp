@@ -3,51 +3,22 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "core/philox.h"
 #include "support/expect_error.h"
+#include "support/score_sample.h"
 
 namespace offaxis {
 namespace {
 
-struct Sample {
-  std::uint64_t latents = 0;
-  std::uint64_t factorCount = 0;
-  std::vector<double> codes;
-  std::vector<std::int64_t> factors;
-
-  CodeView view() const { return {codes.data(), factors.data(), factors.size() / factorCount, latents, factorCount}; }
-};
-
-// The training sample of scores_golden.py.
-Sample goldenSample() {
-  std::uint64_t state = 20230817;
-  const auto draw = [&state] {
-    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-    return static_cast<double>(state >> 11) * 0x1p-53;
-  };
-  const double sizes[] = {8, 5, 3, 2};
-  Sample sample{7, 4, {}, {}};
-  for (std::size_t i = 0; i < 2000; ++i) {
-    double f[4];
-    for (int k = 0; k < 4; ++k)
-      sample.factors.push_back(static_cast<std::int64_t>(f[k] = std::floor(draw() * sizes[k])));
-    double n[7];
-    for (double& value : n) value = draw() - 0.5;
-    for (const double value : {f[0] + 2 * n[0], 0.3 * f[0] - f[1] + n[1], f[2] * f[1] + n[2], n[3], 0 * n[4] + 1.5,
-                               0.8 * f[3] + 0.4 * f[2] + 1.5 * n[5], f[0] + 3 * n[6]}) {
-      sample.codes.push_back(static_cast<float>(value));
-    }
-  }
-  return sample;
-}
+using testing::goldenSample;
+using testing::goldenScores;
+using Sample = testing::ScoreSample;
 
 TEST(Irs, AgreesWithNumpy) {
-  std::ifstream file(OFFAXIS_SOURCE_DIR "/tests/measure/scores_golden.json");
-  const nlohmann::json golden = nlohmann::json::parse(file)["irs"];
-  const IrsResult result = irs(goldenSample().view());
+  const nlohmann::json golden = goldenScores()["irs"];
+  const Sample sample = goldenSample();
+  const IrsResult result = irs(sample.train());
   const std::vector<double> matrix = golden["matrix"];
   const std::vector<double> perLatent = golden["per_latent"];
   ASSERT_EQ(result.matrix.size(), matrix.size());
