@@ -185,8 +185,9 @@ void print(const AxisAlignment& a, const Settings& s) {
   printEstimate("smallest relative eigengap", a.eigengap);
   const PairPreference& best = *a.bestPair();
   printEstimate("best frame of a pair", best.best);
-  std::cout << "    " << a.factors[best.first].factor << " and " << a.factors[best.second].factor << " at "
-            << best.angle << " degrees\n";
+  if (best.best.points > 0)
+    std::cout << "    " << a.factors[best.first].factor << " and " << a.factors[best.second].factor << " at "
+              << best.angle << " degrees\n";
   std::cout << "  column lengths |J_j|; preference of each pair at 45 degrees\n";
   std::cout << std::string(28, ' ');
   for (const FactorResponse& response : a.factors)
@@ -202,7 +203,12 @@ void print(const AxisAlignment& a, const Settings& s) {
       if (pair == a.pairs.end()) {
         std::cout << std::setw(kWidth) << "-";
       } else {
-        std::cout << std::setw(kWidth) << pair->at45.mean;
+        std::cout << std::setw(kWidth);
+        if (pair->at45.points > 0) {
+          std::cout << pair->at45.mean;
+        } else {
+          std::cout << "-";
+        }
       }
     }
     if (a.factors[i].silent > 0) std::cout << "   no response at " << a.factors[i].silent << " points";

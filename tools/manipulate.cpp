@@ -43,7 +43,7 @@ const cli::Verb kVerb{
      {"draws", "N", "", "noise draws for each image; 0 for reference models without noise"},
      {"ensemble", "N", "", "reference models of each kind at every rung"},
      {"inputs", "NAME", "", "of psi: rotated, factors or one-hot"},
-     {"energy", "W", "", "what psi pays for the squared sum of its changes to an image's pixels"},
+     {"energy", "W", "", "what psi pays for the sum of its squared changes to an image's pixels"},
      {"inward-slope", "S", "0", "least slope of psi's tanh for gradients that point inwards"},
      {"rate", "R", "", "learning rate of the reference models"},
      {"psi-rate", "R", "", "learning rate of psi"},
@@ -91,11 +91,11 @@ ManipulateSettings parse(const cli::Arguments& a) {
   return s;
 }
 
-// "auto" as the images' linear response has it; every rotation takes the whole ladder.
+// "auto" as the images' linear response has it, the same for every seed; every rotation takes the whole ladder.
 void chooseRotation(ManipulateSettings& settings, const Source& source, const Context& context) {
   constexpr std::uint64_t kSamples = 8192;
   if (settings.rotation != "auto") return;
-  settings.rotation = mixingRotations(linearResponse(source, kSamples, settings.seed, context));
+  settings.rotation = mixingRotations(linearResponse(source, kSamples, 0, context));
   const std::size_t rotations = rotationSpecs(settings.rotation).size();
   std::vector<double> ladder;
   for (const double weight : settings.ladder) ladder.insert(ladder.end(), rotations, weight);

@@ -1,4 +1,5 @@
 // offaxis score: disentanglement metrics of codes, ours or anyone's.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
@@ -91,7 +92,7 @@ std::optional<CodeSource> pairsOf(const Settings& settings, MetricInput& input, 
 }
 
 std::string number(const cli::Json& value) {
-  if (!value.is_number()) return "inf";
+  if (!value.is_number()) return "inf";  // what is NaN is refused before
   char text[32];
   std::snprintf(text, sizeof text, "%.4f", value.get<double>());
   return text;
@@ -128,41 +129,66 @@ void print(const std::string& name, const Score& score, const cli::Json& json) {
   for (const std::string& note : score.notes) std::printf("    note: %s\n", note.c_str());
 }
 
-int scoreCodes(const cli::Arguments& arguments) {
-  const Settings settings = parse(arguments);
-  const Codes codes = readCodes(settings.codes);
-  MetricInput input;
-  input.codes = viewOf(codes);
-  input.sizes = observedSizes(input.codes);
-  input.seed = settings.seed;
-  input.pairs = pairsOf(settings, input, arguments.context);
+// The metrics to compute, each once. Of "all", those that the input has images for.
+std::vector<const Metric*> chosenMetrics(const Settings& settings, bool pairs) {
   std::vector<const Metric*> chosen;
+  const auto choose = [&](const Metric& one) {
+    if (std::find(chosen.begin(), chosen.end(), &one) == chosen.end()) chosen.push_back(&one);
+  };
   for (const std::string& name : settings.metrics) {
-    if (name != "all") {
-      chosen.push_back(&metric(name));
-      if (chosen.back()->needsPairs && !input.pairs) {
-        throw Error(ErrorKind::BadFile, settings.codes + " does not cover the factor grid, which " + name + " needs",
-                    "give the codes of every image (offaxis encode --count 0), or --source and --checkpoint");
+    if (name == "all") {
+      for (const Metric& one : metrics()) {
+        if (!one.needsPairs || pairs) choose(one);
       }
       continue;
     }
-    for (const Metric& one : metrics()) {
-      if (!one.needsPairs || input.pairs) chosen.push_back(&one);
+    choose(metric(name));
+    if (chosen.back()->needsPairs && !pairs) {
+      throw Error(ErrorKind::BadFile, settings.codes + " does not cover the factor grid, which " + name + " needs",
+                  "give the codes of every image (offaxis encode --count all), or --source and --checkpoint");
     }
   }
-  cli::Json scores = cli::Json::object();
-  for (const Metric* one : chosen) {
-    const Score score = one->compute(input, arguments.context);
-    cli::Json json = toJson(*one, score, settings.seed);
-    json["latents"] = codes.latents;
-    const int rotations = settings.rotations.value_or(one->rotations);
-    if (one->supervised && rotations > 0) json.update(toJson(calibrate(*one, input, rotations, arguments.context)));
-    if (!arguments.json) print(one->name, score, json);
-    scores[one->name] = std::move(json);
+  return chosen;
+}
+
+int scoreCodes(const cli::Arguments& arguments) {
+  const Settings settings = parse(arguments);
+  Codes codes = readCodes(settings.codes);
+  if (codes.latents > codes.count) {
+    throw Error(ErrorKind::BadFile,
+                settings.codes + " has " + std::to_string(codes.latents) + " latents in " +
+                    std::to_string(codes.count) + " rows",
+                "codes are [N,L], one row per image: transpose them, or give more images");
   }
-  if (arguments.json)
+  MetricInput input;
+  // Without a source that says what levels there are, those of the sample are the grid.
+  if (settings.source.empty()) input.sizes = rankLevels(codes.factors, codes.factorCount);
+  input.codes = viewOf(codes);
+  if (!settings.source.empty()) input.sizes = observedSizes(input.codes);
+  input.seed = settings.seed;
+  input.pairs = pairsOf(settings, input, arguments.context);
+  cli::Json scores = cli::Json::object();
+  for (const Metric* one : chosenMetrics(settings, input.pairs.has_value())) {
+    try {
+      const Score score = one->compute(input, arguments.context);
+      cli::Json json = toJson(*one, score, settings.seed);
+      json["latents"] = codes.latents;
+      const int rotations = settings.rotations.value_or(one->rotations);
+      if (one->supervised && rotations > 0) json.update(toJson(calibrate(*one, input, rotations, arguments.context)));
+      if (!arguments.json) print(one->name, score, json);
+      scores[one->name] = std::move(json);
+    } catch (const Error& error) {
+      const bool named =
+          std::find(settings.metrics.begin(), settings.metrics.end(), one->name) != settings.metrics.end();
+      if (named || (error.kind() != ErrorKind::BadFile && error.kind() != ErrorKind::Failed)) throw;
+      scores[one->name] = {{"error", error.what()}};  // of "all", what this input does not allow
+      if (!arguments.json) std::printf("%s  not computed: %s\n", one->name, error.what());
+    }
+  }
+  if (arguments.json) {
     cli::printJson("complete",
                    {{"file", settings.codes}, {"count", codes.count}, {"seed", settings.seed}, {"scores", scores}});
+  }
   return 0;
 }
 

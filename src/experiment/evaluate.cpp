@@ -109,6 +109,16 @@ class Evaluation {
     result_.beta = settings_.beta >= 0 ? settings_.beta : defaults.beta;
     result_.loss = settings_.loss.empty() ? defaults.loss : settings_.loss;
     findRotation();
+    for (const std::string& name : settings_.metrics) {  // MIG is in every row as it is
+      if (name == "mig" || std::find(metrics_.begin(), metrics_.end(), name) != metrics_.end()) continue;
+      metrics_.push_back(name);
+      for (const OpenArm& arm : arms_) {
+        if (!metric(name).needsPairs || arm.source->size() == arm.source->info().grid.size()) continue;
+        throw Error(ErrorKind::Usage,
+                    arm.arm.label() + " holds a part of the factor grid, " + name + " needs all of it",
+                    "leave the metric out, or name the whole dataset");
+      }
+    }
     for (std::size_t arm = 0; arm < arms_.size(); ++arm) {  // before anything is written
       for (const std::string& model : settings_.models)
         checkTraining(*arms_[arm].source, trainSettings({arm, model, 0}));
@@ -140,7 +150,7 @@ class Evaluation {
     }
     std::vector<std::size_t> open;
     for (std::size_t i = 0; i < cells_.size(); ++i) {
-      if (!rows_[i]) open.push_back(i);
+      if (!rows_[i] || !missingMetrics(*rows_[i]).empty()) open.push_back(i);
     }
     const std::size_t done = cells_.size() - open.size();
     if (done > 0)
@@ -337,9 +347,6 @@ class Evaluation {
       row.rotated.value = json.at("rotated_mig").at("value");
       row.rotated.perFactor = json.at("rotated_mig").at("per_factor").get<std::vector<double>>();
       row.scores = json.value("scores", Json::object());
-      for (const std::string& name : settings_.metrics) {
-        if (!row.scores.contains(name)) return std::nullopt;  // scored anew, from its checkpoint where that is there
-      }
       row.reconstruction = json.at("reconstruction");
       row.kl = json.at("kl");
       row.activeUnits = json.at("active_units");
@@ -381,25 +388,52 @@ class Evaluation {
     writeTextFile(pathOf(cell) + ".json", json.dump(2) + "\n", Overwrite::Replace);
   }
 
-  Json otherScores(const CodeView& codes, const SourcePtr& source, const std::string& run,
-                   const Context& context) const {
-    Json scores = Json::object();
-    if (settings_.metrics.empty()) return scores;
+  // The metrics asked for that a row does not hold, or holds by another definition.
+  std::vector<std::string> missingMetrics(const EvaluationRow& row) const {
+    std::vector<std::string> missing;
+    if (!row.error.empty()) return missing;
+    for (const std::string& name : metrics_) {
+      const Json there = row.scores.value(name, Json::object());
+      if (!there.contains("error") && there.value("definition", "") != metric(name).definition) missing.push_back(name);
+    }
+    return missing;
+  }
+
+  void addScores(const Cell& cell, EvaluationRow& row, const Context& context) const {
+    const std::vector<std::string> missing = missingMetrics(row);
+    if (missing.empty()) return;
+    const SourcePtr& source = arms_[cell.arm].source;
+    EncodeSettings encodeSettings;
+    encodeSettings.count = kTrainRows + kTestRows;
+    encodeSettings.device = settings_.profile.train.device;
+    const Codes codes = encode(source, pathOf(cell), encodeSettings, context);
     MetricInput input;
-    input.codes = codes;
+    input.codes = viewOf(codes);
     input.sizes = sizes_;
-    for (const std::string& name : settings_.metrics) {
+    for (const std::string& name : missing) {
       const Metric& one = metric(name);
       if (one.needsPairs && !input.pairs)
-        input.pairs = encoderCodes(source, run, codes.latents, settings_.profile.train.device, context);
+        input.pairs = encoderCodes(source, pathOf(cell), codes.latents, encodeSettings.device, context);
       try {
-        scores[name] = toJson(one, one.compute(input, context), input.seed);
+        row.scores[name] = toJson(one, one.compute(input, context), input.seed);
       } catch (const Error& error) {
-        if (error.kind() != ErrorKind::BadFile) throw;
-        scores[name] = {{"error", error.what()}};  // of this run's codes; the others' stand
+        // What one metric makes of this run's codes takes nothing from the others.
+        if (error.kind() != ErrorKind::BadFile && error.kind() != ErrorKind::Failed) throw;
+        row.scores[name] = {{"error", error.what()}};
+      } catch (const std::bad_alloc&) {
+        row.scores[name] = {{"error", "out of memory"}};
       }
     }
-    return scores;
+  }
+
+  // A finished run that lacks metrics. Its checkpoint may be gone, and then it is trained again.
+  EvaluationRow scoredAgain(const Cell& cell, EvaluationRow row, const Context& context) const {
+    if (!std::filesystem::exists(pathOf(cell) + "/run.json"))
+      context_.note(pathOf(cell) + " is gone: training it again to score it");
+    trainVae(arms_[cell.arm].source, trainSettings(cell), pathOf(cell), context);
+    addScores(cell, row, context);
+    writeRow(cell, row);
+    return row;
   }
 
   EvaluationRow evaluateCell(const Cell& cell, const Context& context) const {
@@ -411,15 +445,11 @@ class Evaluation {
     try {
       const TrainResult trained = trainVae(arm.source, trainSettings(cell), pathOf(cell), context);
       EncodeSettings encodeSettings;
-      encodeSettings.count =
-          std::max(settings_.profile.encodeCount, settings_.metrics.empty() ? 0 : kTrainRows + kTestRows);
+      encodeSettings.count = settings_.profile.encodeCount;
       encodeSettings.device = settings_.profile.train.device;
       const Codes codes = encode(arm.source, pathOf(cell), encodeSettings, context);
-      CodeView some = viewOf(codes);
-      some.count = settings_.profile.encodeCount;  // draws go by index: the same rows, whatever else is scored
-      row.mig = mig(some);
-      row.rotated = rotatedScore(some);
-      row.scores = otherScores(viewOf(codes), arm.source, pathOf(cell), context);
+      row.mig = mig(viewOf(codes));
+      row.rotated = rotatedScore(viewOf(codes));
       row.reconstruction = trained.reconstruction;
       row.kl = trained.kl;
       row.activeUnits = trained.activeUnits;
@@ -429,6 +459,7 @@ class Evaluation {
       if (error.kind() != ErrorKind::Failed) throw;
       row.error = error.what();
     }
+    addScores(cell, row, context);
     writeRow(cell, row);
     return row;
   }
@@ -451,7 +482,11 @@ class Evaluation {
           std::optional<EvaluationRow> row;
           // Another process may have made it since; with --force, only what was made since this one began counts.
           if (!settings_.overwrite || madeSinceStart(cell)) row = readRow(cell);
-          if (!row) row = evaluateCell(cell, {1, context_.cancel, &progress});
+          if (!row) {
+            row = evaluateCell(cell, {1, context_.cancel, &progress});
+          } else if (!missingMetrics(*row).empty()) {
+            row = scoredAgain(cell, std::move(*row), {1, context_.cancel, &progress});
+          }
           const std::lock_guard<std::mutex> lock(mutex);
           rows_[open[at]] = std::move(row);
           writeResults();
@@ -629,6 +664,7 @@ class Evaluation {
   std::set<std::uint64_t> seeds_;
   std::vector<std::uint32_t> sizes_;
   Rotated rotated_;
+  std::vector<std::string> metrics_;  // besides MIG
   std::vector<Cell> cells_;
   std::vector<std::optional<EvaluationRow>> rows_;
   EvaluationResult result_;

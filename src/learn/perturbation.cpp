@@ -237,6 +237,7 @@ void shapeStartOnAngles(Decoder& psi, const PsiFeatures& features, const std::ve
   Tensor dense = parameters["dense_weight"];
   const Tensor drawn = dense.clone() * std::sqrt(static_cast<double>(dense.size(1)));
   dense.zero_();
+  const std::int64_t ofLevels = std::min<std::int64_t>(2, drawn.size(1) - 1);
   for (std::int64_t u = 0; u < dense.size(0); ++u) {
     const double* row = &rotation[axes[static_cast<std::size_t>(u) % kCells] * k];
     std::int64_t angle = static_cast<std::int64_t>(k);  // features: the levels, then sine and cosine of cyclic factors
@@ -247,7 +248,7 @@ void shapeStartOnAngles(Decoder& psi, const PsiFeatures& features, const std::ve
         dense[u][angle + 1] = row[factor] * drawn[u][1];
         angle += 2;
       } else {
-        dense[u][static_cast<std::int64_t>(factor)] = row[factor] * drawn[u][2];
+        dense[u][static_cast<std::int64_t>(factor)] = row[factor] * drawn[u][ofLevels];
       }
     }
   }

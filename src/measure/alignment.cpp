@@ -359,6 +359,8 @@ std::optional<OrthogonalityDistance> distanceToOrthogonality(const std::vector<d
   const Matrix g = matrixOf(gram, k);
   if (!responses(g)) return std::nullopt;
   const Eigen::SelfAdjointEigenSolver<Matrix> solver(g);
+  if (!(solver.eigenvalues()(0) > kDependent * solver.eigenvalues()(solver.eigenvalues().size() - 1)))
+    return std::nullopt;
   const std::vector<double> weights = rowsOf(solver.eigenvectors().cwiseAbs());
   const std::vector<std::size_t> columns = heaviestAssignment(weights, k);
   double total = 0;
@@ -430,6 +432,7 @@ std::string toString(NoiseCorrection correction) {
 
 const PairPreference* AxisAlignment::bestPair() const {
   const auto best = std::min_element(pairs.begin(), pairs.end(), [](const PairPreference& a, const PairPreference& b) {
+    if ((a.best.points > 0) != (b.best.points > 0)) return a.best.points > 0;  // a pair without data has none
     return a.best.mean < b.best.mean;
   });
   return best == pairs.end() ? nullptr : &*best;
@@ -525,6 +528,10 @@ LinearResponse linearResponse(const Source& source, std::uint64_t samples, std::
   const FactorGrid& grid = source.info().grid;
   const Coordinates coordinates(grid);
   const std::size_t d = coordinates.count();
+  if (samples / kParts < 4 * (d + 1)) {
+    throw Error(ErrorKind::Usage, "the linear response to " + std::to_string(d) + " coordinates needs " +
+                                      std::to_string(kParts * 4 * (d + 1)) + " samples or more");
+  }
   if (d == 0) throw Error(ErrorKind::Usage, "no factor of " + source.info().expression() + " has an order");
 
   const std::size_t bytes = source.info().shape.bytes();
@@ -600,20 +607,32 @@ std::string mixingRotations(const LinearResponse& response) {
       known->first += square;
     }
   }
-  std::stable_sort(factors.begin(), factors.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
-  std::size_t strong = 0;
-  while (strong < std::min(kMostFactors, factors.size()) && factors[strong].first >= kLeastShare * factors[0].first &&
-         factors[strong].first > 0)
-    ++strong;
+  // Norms carry sampling errors: what nearly ties goes by the grid's order, not by chance.
+  constexpr double kTie = 0.05;
+  const std::vector<std::pair<double, std::string>> inOrder = factors;
+  std::vector<std::size_t> chosen;
+  double strongest = 0;
+  for (const auto& factor : factors) strongest = std::max(strongest, factor.first);
+  while (chosen.size() < std::min(kMostFactors, factors.size())) {
+    double most = 0;
+    for (const auto& factor : factors) most = std::max(most, factor.first);
+    if (!(most > 0) || most < kLeastShare * strongest) break;
+    std::size_t next = 0;
+    while (factors[next].first < (1 - kTie) * most) ++next;
+    chosen.push_back(next);
+    factors[next].first = 0;
+  }
+  std::sort(chosen.begin(), chosen.end());
+  const std::size_t strong = chosen.size();
   if (strong < 2) {
     throw Error(ErrorKind::Usage, "no two factors show strongly enough to be mixed",
                 "name a rotation instead: blocks, pairs or random, with the factors to rotate");
   }
-  std::string specs;
-  for (std::size_t i = 0; i < strong; ++i) {
-    for (std::size_t j = i + 1; j < strong; ++j)
-      specs += (specs.empty() ? "" : ";") + ("pairs:" + factors[i].second + "," + factors[j].second);
-  }
+  const auto pairOf = [&](std::size_t i, std::size_t k) {
+    return "pairs:" + inOrder[chosen[i]].second + "," + inOrder[chosen[k]].second;
+  };
+  std::string specs = pairOf(0, 1);
+  if (strong == 3) specs += ";" + pairOf(1, 2) + ";" + pairOf(0, 2);
   return specs;
 }
 

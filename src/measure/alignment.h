@@ -137,9 +137,10 @@ struct LinearResponse {
 LinearResponse linearResponse(const Source& source, std::uint64_t samples, std::uint64_t seed, const Context& context);
 
 // The rotations that mix what the images show most: 45 degrees on every pair of the factors, at most three, whose
-// patterns together hold at least a tenth of the strongest factor's squared norm; "pairs:a,b;pairs:b,c;pairs:a,c" for
-// rotationSpecs(). Factors as different as that a VAE keeps apart anyway (our design). Throws Error(Usage) where fewer
-// than two factors are that strong.
+// patterns together hold at least a tenth of the strongest factor's squared norm, in the grid's order;
+// "pairs:a,b;pairs:b,c; pairs:a,c" for rotationSpecs(). Factors within a twentieth of each other tie, and the first
+// ones are taken. Weaker factors are so different from the strongest that a VAE keeps them apart anyway (our design).
+// Throws Error(Usage) where fewer than two factors are that strong.
 std::string mixingRotations(const LinearResponse& response);
 
 }  // namespace offaxis

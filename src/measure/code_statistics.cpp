@@ -27,10 +27,16 @@ std::vector<double> correlations(const CodeView& view, std::vector<std::size_t>&
     if (varies) varying.push_back(l);
   }
   const std::size_t n = varying.size();
+  std::vector<double> largest(n, 0.0);  // deviation: squares of tiny codes would vanish
+  for (std::uint64_t i = 0; i < view.count; ++i) {
+    for (std::size_t a = 0; a < n; ++a)
+      largest[a] = std::max(largest[a], std::fabs(view.codes[i * latents + varying[a]] - means[varying[a]]));
+  }
   std::vector<double> sums(n * n, 0.0);
   std::vector<double> centred(n);
   for (std::uint64_t i = 0; i < view.count; ++i) {
-    for (std::size_t a = 0; a < n; ++a) centred[a] = view.codes[i * latents + varying[a]] - means[varying[a]];
+    for (std::size_t a = 0; a < n; ++a)
+      centred[a] = (view.codes[i * latents + varying[a]] - means[varying[a]]) / largest[a];
     for (std::size_t a = 0; a < n; ++a) {
       for (std::size_t b = 0; b <= a; ++b) sums[a * n + b] += centred[a] * centred[b];
     }

@@ -78,4 +78,18 @@ std::vector<std::uint32_t> observedSizes(const CodeView& view) {
   return sizes;
 }
 
+std::vector<std::uint32_t> rankLevels(std::vector<std::int64_t>& factors, std::uint64_t factorCount) {
+  std::vector<std::uint32_t> sizes;
+  for (std::uint64_t k = 0; k < factorCount; ++k) {
+    std::vector<std::int64_t> levels;
+    for (std::size_t i = k; i < factors.size(); i += factorCount) levels.push_back(factors[i]);
+    std::sort(levels.begin(), levels.end());
+    levels.erase(std::unique(levels.begin(), levels.end()), levels.end());
+    for (std::size_t i = k; i < factors.size(); i += factorCount)
+      factors[i] = std::lower_bound(levels.begin(), levels.end(), factors[i]) - levels.begin();
+    sizes.push_back(static_cast<std::uint32_t>(levels.size()));
+  }
+  return sizes;
+}
+
 }  // namespace offaxis

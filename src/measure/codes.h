@@ -35,8 +35,11 @@ std::vector<double> rotatedRows(const std::vector<double>& rows, const std::vect
 // A random rotation, [K,K] row-major, uniform over the orthogonal group: Gram-Schmidt on Philox normals.
 std::vector<double> randomRotation(std::uint64_t k, std::uint64_t seed, std::uint64_t index);
 
-// The levels that each factor shows in the sample, taken as its grid. Throws Error(BadFile) for a negative level or one
-// beyond 2^31.
+// Of each factor its highest level and one more. Throws Error(BadFile) for a negative level or one beyond 2^31.
 std::vector<std::uint32_t> observedSizes(const CodeView& view);
+
+// Renumbers the levels of each of K factors, [N,K], by rank: those that the sample shows become 0, 1, .. in order.
+// Returns how many there are of each.
+std::vector<std::uint32_t> rankLevels(std::vector<std::int64_t>& factors, std::uint64_t factorCount);
 
 }  // namespace offaxis

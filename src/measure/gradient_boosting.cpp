@@ -198,6 +198,13 @@ GradientBoosting::GradientBoosting(const double* codes, std::uint64_t latents, c
                 "a classifier needs labels of two classes, these show " + std::to_string(classes_.size()),
                 "leave out what does not vary");
   }
+  if (classes_.size() > kMostBoostingClasses) {
+    throw Error(
+        ErrorKind::BadFile,
+        "boosting of " + std::to_string(classes_.size()) + " classes grows " +
+            std::to_string(kBoostingStages * classes_.size()) + " trees",
+        "at most " + std::to_string(kMostBoostingClasses) + " classes are taken: bin the factor, or leave it out");
+  }
   const std::size_t count = labels.size();
   const auto real = static_cast<double>(count);
   std::vector<std::size_t> classOf(count);

@@ -20,6 +20,7 @@ namespace offaxis {
 constexpr int kBoostingStages = 100;
 constexpr double kBoostingRate = 0.1;
 constexpr int kBoostingDepth = 3;
+constexpr std::size_t kMostBoostingClasses = 1000;
 
 // Each tree tries features in an order drawn by Philox, and of equal gains the first feature tried wins, then the
 // lowest threshold: scikit-learn's order is random too, and a fixed one would favour low-numbered latents wherever
@@ -28,7 +29,7 @@ constexpr int kBoostingDepth = 3;
 class GradientBoosting {
  public:
   // Fits to `codes` [N,L] and `labels` [N], any integers; 2 <= N < 2^32. Parallel over a stage's trees. Throws
-  // Error(BadFile) for fewer than two classes and for codes beyond float32.
+  // Error(BadFile) for fewer than two classes, more than kMostBoostingClasses, and for codes beyond float32.
   GradientBoosting(const double* codes, std::uint64_t latents, const std::vector<std::int64_t>& labels,
                    const Context& context);
 

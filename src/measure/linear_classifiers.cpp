@@ -16,7 +16,9 @@ using Index = Eigen::Index;
 using Rows = Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
 
 constexpr int kMaxNewtonSteps = 200;
-constexpr Index kHessianRows = 256;  // rows of the Hessian's factor that are held at a time
+constexpr Index kHessianRows = 256;            // rows of the Hessian's factor that are held at a time
+constexpr std::size_t kMostParameters = 8192;  // the Hessian then has half a gigabyte
+constexpr double kRounding = 1e-13;
 constexpr double kSvmTolerance = 1e-9;
 
 std::vector<std::int64_t> classesOf(const std::vector<std::int64_t>& labels) {
@@ -49,6 +51,38 @@ class LogisticObjective {
         penalty_((classCount == 2 ? 2.0 : 1.0) / cost) {
     features_.leftCols(features_.cols() - 1) = Rows(x.values, static_cast<Index>(x.count), static_cast<Index>(x.width));
     features_.rightCols(1).setOnes();
+    // Solved in columns of mean 0 and variance 1, which moves no optimum: weights are divided by the spread, so the
+    // penalty is too, and intercepts take up the means.
+    const Index width = features_.cols() - 1;
+    means_ = features_.leftCols(width).colwise().mean();
+    spreads_ = Eigen::RowVectorXd::Ones(width);
+    for (Index d = 0; d < width; ++d) {
+      auto column = features_.col(d);
+      column.array() -= means_(d);
+      const double largest = column.cwiseAbs().maxCoeff();  // squares of what is left could overflow
+      if (!(largest > kRounding * std::fabs(means_(d)))) {  // constant: its weight is 0, the intercept is free
+        column.setZero();
+        continue;
+      }
+      const double spread = largest * std::sqrt((column / largest).squaredNorm() / scale());
+      column /= spread;
+      spreads_(d) = spread;
+    }
+    penalties_ = (penalty_ / spreads_.array().square()).matrix().transpose();
+  }
+
+  // Of the columns as they were given.
+  void store(const Matrix& parameters, LinearClassifier& model) const {
+    const Index width = rows() - 1;
+    for (Index c = 0; c < classCount_; ++c) {
+      double intercept = parameters(width, c);
+      for (Index d = 0; d < width; ++d) {
+        const double weight = parameters(d, c) / spreads_(d);
+        model.weights.push_back(weight);
+        intercept -= weight * means_(d);
+      }
+      model.intercepts.push_back(intercept);
+    }
   }
 
   Index rows() const { return features_.cols(); }
@@ -67,7 +101,8 @@ class LogisticObjective {
       p.row(i) /= total;
       sum += std::log(total) + largest - own;
     }
-    return sum + penalty_ / 2 * parameters.topRows(parameters.rows() - 1).squaredNorm();
+    const auto weights = parameters.topRows(parameters.rows() - 1);
+    return sum + 0.5 * (weights.array().square().colwise() * penalties_.array()).sum();
   }
 
   Matrix gradient(const Matrix& parameters, const Matrix& p) const {
@@ -75,16 +110,17 @@ class LogisticObjective {
     for (Index i = 0; i < p.rows(); ++i) residual(i, classes_[static_cast<std::size_t>(i)]) -= 1;
     Matrix g = features_.transpose() * residual;
     const Index weights = rows() - 1;
-    g.topRows(weights) += penalty_ * parameters.topRows(weights);
+    g.topRows(weights) += penalties_.asDiagonal() * parameters.topRows(weights);
     return g;
   }
 
   // Lower triangle over the parameters in column order.
-  Matrix hessian(const Matrix& p) const {
+  Matrix hessian(const Matrix& p, const Context& context) const {
     const Index size = rows() * classCount_;
     Matrix h = Matrix::Zero(size, size);
     Matrix z;  // [rows, size]: p_c x
     for (Index first = 0; first < p.rows(); first += kHessianRows) {
+      context.throwIfCancelled();
       const Index count = std::min(kHessianRows, p.rows() - first);
       const auto x = features_.middleRows(first, count);
       z.resize(count, size);
@@ -98,7 +134,8 @@ class LogisticObjective {
     const double ridge = 1e-12 * scale();  // against rounding; it changes the step, not the optimum
     for (Index a = 0; a < classCount_; ++a) {
       const Index intercept = a * rows() + rows() - 1;
-      for (Index d = 0; d < rows(); ++d) h(a * rows() + d, a * rows() + d) += d + 1 < rows() ? penalty_ : ridge;
+      for (Index d = 0; d < rows(); ++d)
+        h(a * rows() + d, a * rows() + d) += ridge + (d + 1 < rows() ? penalties_(d) : 0.0);
       // A shift of all intercepts changes no probability. No gradient has a part along it, so curvature there moves no
       // step and only makes the matrix regular.
       for (Index b = 0; b < classCount_; ++b) {
@@ -113,6 +150,8 @@ class LogisticObjective {
   std::vector<Index> classes_;
   Index classCount_;
   double penalty_;
+  Eigen::RowVectorXd means_, spreads_;
+  Eigen::VectorXd penalties_;  // of the scaled columns
 };
 
 // Function values [N,C].
@@ -135,6 +174,13 @@ LinearClassifier fitLogisticRegression(const FeatureView& x, const std::vector<s
                                        const Context& context, double cost) {
   LinearClassifier result;
   result.classes = classesOf(labels);
+  if (result.classes.size() * (x.width + 1) > kMostParameters) {
+    throw Error(ErrorKind::BadFile,
+                "logistic regression of " + std::to_string(result.classes.size()) + " levels on " +
+                    std::to_string(x.width) + " latents has more than " + std::to_string(kMostParameters) +
+                    " parameters",
+                "leave out metrics that need it, or score fewer latents");
+  }
   const LogisticObjective objective(x, positionsIn(result.classes, labels), result.classes.size(), cost);
   Matrix parameters = Matrix::Zero(objective.rows(), objective.classCount());
   Matrix p;
@@ -143,7 +189,7 @@ LinearClassifier fitLogisticRegression(const FeatureView& x, const std::vector<s
   for (int step = 0; step < kMaxNewtonSteps && !converged; ++step) {
     context.throwIfCancelled();
     const Matrix gradient = objective.gradient(parameters, p);
-    const Eigen::LLT<Matrix> factorised(objective.hessian(p));
+    const Eigen::LLT<Matrix> factorised(objective.hessian(p, context));
     if (factorised.info() != Eigen::Success) break;
     const Eigen::VectorXd towards = factorised.solve(-gradient.reshaped());
     const Matrix direction = towards.reshaped(parameters.rows(), parameters.cols());
@@ -160,14 +206,9 @@ LinearClassifier fitLogisticRegression(const FeatureView& x, const std::vector<s
     }
   }
   if (!converged) {
-    throw Error(ErrorKind::Failed, "logistic regression did not converge",
-                "codes of very different scales make it hard; standardise them");
+    throw Error(ErrorKind::Failed, "logistic regression did not converge", "look at the codes: are any of them huge?");
   }
-  const Index width = parameters.rows() - 1;
-  for (Index c = 0; c < parameters.cols(); ++c) {
-    for (Index d = 0; d < width; ++d) result.weights.push_back(parameters(d, c));
-    result.intercepts.push_back(parameters(width, c));
-  }
+  objective.store(parameters, result);
   return result;
 }
 

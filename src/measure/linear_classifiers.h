@@ -30,8 +30,8 @@ constexpr double kSvmCost = .01;
 // Multinomial logistic regression: the minimum of cost * sum_i -ln p(y_i | x_i) + |W|^2 / 2, p the softmax over
 // classes, intercepts free (and fixed by summing to 0). Two classes: the binary regression p = sigmoid(w x + b) with
 // penalty |w|^2 / 2. This is scikit-learn's LogisticRegression() since 0.22 (C = 1, lbfgs, "auto"). Newton's method;
-// an iteration takes time N (C D)^2. Throws Error(BadFile) for fewer than two classes, Error(Failed) if it does not
-// converge.
+// an iteration takes time N (C D)^2. Throws Error(BadFile) for fewer than two classes or more than 8192 parameters,
+// Error(Failed) if it does not converge.
 LinearClassifier fitLogisticRegression(const FeatureView& x, const std::vector<std::int64_t>& labels,
                                        const Context& context, double cost = kLogisticCost);
 

@@ -1,6 +1,7 @@
 #include "measure/metrics.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <numeric>
 
 #include "core/error.h"
@@ -18,9 +19,26 @@ namespace {
 
 Score migScore(const MetricInput& input, const Context&) {
   const MigResult result = mig(input.codes);
+  if (std::none_of(result.entropy.begin(), result.entropy.end(), [](double entropy) { return entropy > 0; }))
+    throw Error(ErrorKind::BadFile, "no factor varies in the sample", "draw it from the whole dataset");
   Score score{{{"value", result.value}}, {{"per_factor", result.perFactor}}, {{"rows", input.codes.count}}, {}};
+  for (std::size_t l = 0; l < input.codes.latents; ++l) {
+    bool varies = false;
+    for (std::uint64_t i = 1; i < input.codes.count && !varies; ++i)
+      varies = input.codes.codes[i * input.codes.latents + l] != input.codes.codes[l];
+    if (!varies) score.notes.push_back("latent " + std::to_string(l) + " is constant");
+  }
   for (std::size_t k = 0; k < result.entropy.size(); ++k) {
     if (result.entropy[k] <= 0) score.notes.push_back("factor " + std::to_string(k) + " does not vary: left out");
+  }
+  // Plug-in information of independent variables is (A - 1)(B - 1) / 2N on average, not 0 (Miller, 1955).
+  constexpr double kWorthSaying = 0.02;
+  const double levels = *std::max_element(input.sizes.begin(), input.sizes.end());
+  const double bias = (kMigBins - 1) * (levels - 1) / (2 * static_cast<double>(input.codes.count));
+  if (bias > kWorthSaying) {
+    char text[96];
+    std::snprintf(text, sizeof text, "so few rows make information look larger, by up to about %.2f nats", bias);
+    score.notes.emplace_back(text);
   }
   return score;
 }

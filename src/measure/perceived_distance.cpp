@@ -173,6 +173,12 @@ PerceivedStructure perceivedStructure(const Source& source, ReconstructionLoss l
   constexpr std::uint64_t kLeastTraversals = 64;
   requireWholeGrid(source, pairs);
   const FactorGrid& grid = source.info().grid;
+  constexpr std::uint64_t kMostLevels = 1000;  // every pair of every traversal is held
+  for (const Factor& factor : grid.factors()) {
+    if (factor.size() <= kMostLevels) continue;
+    throw Error(ErrorKind::Usage, "the factor '" + factor.name + "' has " + std::to_string(factor.size()) + " levels",
+                "distance matrices of at most " + std::to_string(kMostLevels) + " levels are compared");
+  }
   const Perception perception(loss, source.info().shape);
   const auto traversalsOf = [&](const Factor& factor) {
     const std::uint64_t each = factor.size() * factor.size();

@@ -63,7 +63,7 @@ struct PerceivedStructure {
 
 // Whole traversals from grid points drawn by Philox(seed, "traversal-...") are compared pair by pair, in both orders
 // and each image with itself: at least `pairs` pairs and 64 traversals a factor. The source must hold its full grid;
-// throws Error(Usage) where it does not.
+// throws Error(Usage) where it does not, or for a factor of more than 1000 levels.
 PerceivedStructure perceivedStructure(const Source& source, ReconstructionLoss loss, std::uint64_t pairs,
                                       std::uint64_t seed, const Context& context);
 

@@ -67,7 +67,8 @@ std::vector<ScoredModel> readScoredModels(const std::string& directory) {
   const auto options = std::filesystem::directory_options::skip_permission_denied;
   for (std::filesystem::recursive_directory_iterator entry(directory, options, error), end; !error && entry != end;
        entry.increment(error)) {
-    if (entry->path().extension() == ".json" && entry->is_regular_file()) paths.push_back(entry->path());
+    std::error_code ignored;  // a link to nowhere is not a file
+    if (entry->path().extension() == ".json" && entry->is_regular_file(ignored)) paths.push_back(entry->path());
   }
   if (error) throw Error(ErrorKind::BadFile, "cannot read the directory '" + directory + "': " + error.message());
   std::sort(paths.begin(), paths.end());

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "core/error.h"
 #include "storage/npz.h"
@@ -59,9 +60,9 @@ Codes readCodes(const std::string& path) {
   result.factors = factors.type == NpyType::I32 ? valuesOf<std::int32_t, std::int64_t>(factors)
                                                 : valuesOf<std::int64_t, std::int64_t>(factors);
   for (std::size_t i = 0; i < result.codes.size(); ++i) {
-    if (std::isfinite(result.codes[i])) continue;
+    if (std::fabs(result.codes[i]) <= std::numeric_limits<float>::max()) continue;
     throw Error(ErrorKind::BadFile, path + ": the code of row " + std::to_string(i / result.latents) + ", latent " +
-                                        std::to_string(i % result.latents) + " is not a finite number");
+                                        std::to_string(i % result.latents) + " is not a finite float32");
   }
   return result;
 }

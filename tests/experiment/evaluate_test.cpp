@@ -91,6 +91,22 @@ TEST(Evaluate, ScoresOtherMetricsToo) {
     row.erase("scores");
   }
   EXPECT_EQ(after, before);
+  // Another metric takes nothing from the first, and one that no run allows is kept as an error.
+  settings.metrics = {"mig", "modularity", "modularity"};
+  evaluate(settings, directory / "e", {2, nullptr, nullptr});
+  for (const Json& row : rowsOf(directory / "e")) {
+    EXPECT_EQ(row.at("scores").size(), 3u) << "MIG is in the row as it is";
+    EXPECT_TRUE(row["scores"].contains("sap"));
+  }
+  // A score by another definition is not taken for this one's.
+  const std::string path = directory / "e/runs/original_beta-vae_0.json";
+  auto stale = nlohmann::ordered_json::parse(bytesOf(path));
+  const double value = stale["scores"]["modularity"]["value"];
+  stale["scores"]["modularity"]["definition"] = "modularity/0";
+  stale["scores"]["modularity"]["value"] = 7;
+  putBytes(path, stale.dump());
+  evaluate(settings, directory / "e", {2, nullptr, nullptr});
+  EXPECT_EQ(Json::parse(bytesOf(path))["scores"]["modularity"]["value"], value);
   // What is there is kept where less is asked for.
   settings.metrics.clear();
   evaluate(settings, directory / "e", {2, nullptr, nullptr});

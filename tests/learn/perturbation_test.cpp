@@ -455,6 +455,32 @@ TEST(ManipulateTest, AnglesShowWhatATintDoes) {
   EXPECT_EQ(kindOf([&] { measureReferences(std::make_shared<Hues>(0.0), s, {}); }), ErrorKind::Usage);
 }
 
+TEST(ManipulateTest, EnergyHasItsPrice) {
+  ManipulateSettings s = tiny();
+  s.psiSteps = 150;
+  s.psiRate = 5e-3;
+  const double free = runTiny(s, freshDirectory("energy-free")).meanDelta;
+  s.energy = 300;
+  const double dear = runTiny(s, freshDirectory("energy-dear")).meanDelta;
+  EXPECT_GT(free, 0.03);
+  EXPECT_LT(dear, 0.5 * free);
+}
+
+TEST(ManipulateTest, RungsTakeRotationsInTurn) {
+  ManipulateSettings s = tiny();
+  s.warmupSteps = 60;
+  s.ladder = {0.1, 0.1};
+  auto rungs = [&](const char* rotation) {
+    s.rotation = rotation;
+    return measureReferences(std::make_shared<Bars>(), s, {});
+  };
+  const std::vector<RungMeasure> alike = rungs("pairs");
+  const std::vector<RungMeasure> two = rungs("pairs;random");
+  EXPECT_EQ(two[0].entangled.rec, alike[0].entangled.rec);
+  EXPECT_NE(two[1].entangled.rec, alike[1].entangled.rec);
+  EXPECT_EQ(two[1].disentangled.rec, alike[1].disentangled.rec);
+}
+
 TEST(ManipulateTest, AnglesTrainAndResumeLikeLevels) {
   ManipulateSettings s = tiny();
   s.codes = "angles";

@@ -350,9 +350,12 @@ LinearResponse responseOf(const std::vector<std::pair<std::string, double>>& nor
 TEST(MixingRotations, PairTheStrongestFactors) {
   // c's two patterns together are the strongest, d is below a tenth of its squared norm, e would be the fourth.
   EXPECT_EQ(mixingRotations(responseOf({{"a", 2}, {"b", 3}, {"c", 3}, {"c", 2}, {"d", 1}})),
-            "pairs:c,b;pairs:c,a;pairs:b,a");
-  EXPECT_EQ(mixingRotations(responseOf({{"a", 5}, {"b", 4}, {"c", 3}, {"e", 2.9}})), "pairs:a,b;pairs:a,c;pairs:b,c");
-  EXPECT_EQ(mixingRotations(responseOf({{"a", 1}, {"b", 2}})), "pairs:b,a");
+            "pairs:a,b;pairs:b,c;pairs:a,c");
+  EXPECT_EQ(mixingRotations(responseOf({{"e", 2.5}, {"a", 5}, {"b", 4}, {"c", 3}})), "pairs:a,b;pairs:b,c;pairs:a,c");
+  EXPECT_EQ(mixingRotations(responseOf({{"a", 1}, {"b", 2}})), "pairs:a,b");
+  // Four that nearly tie: the first three, whichever is the strongest.
+  EXPECT_EQ(mixingRotations(responseOf({{"a", 1.01}, {"b", 1}, {"c", 1.02}, {"d", 1.02}})),
+            "pairs:a,b;pairs:b,c;pairs:a,c");
   testing::expectError(ErrorKind::Usage, "blocks", [] { mixingRotations(responseOf({{"a", 1}, {"b", 4}})); });
   testing::expectError(ErrorKind::Usage, "blocks", [] { mixingRotations(responseOf({{"a", 0}, {"b", 0}})); });
 }
@@ -361,7 +364,7 @@ TEST(MixingRotations, OfShapes3DAreItsHues) {
   Context context;
   context.threads = 2;
   EXPECT_EQ(mixingRotations(linearResponse(*openSource("shapes3d:size=32"), 4096, 0, context)),
-            "pairs:floor_hue,wall_hue;pairs:floor_hue,object_hue;pairs:wall_hue,object_hue");
+            "pairs:floor_hue,wall_hue;pairs:wall_hue,object_hue;pairs:floor_hue,object_hue");
 }
 
 }  // namespace

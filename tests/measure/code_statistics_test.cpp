@@ -82,6 +82,19 @@ TEST(GaussianTotalCorrelation, IsInfiniteForALinearFunctionOfOthers) {
   EXPECT_NE(result.notes[0].find("latent 2"), std::string::npos);
 }
 
+TEST(GaussianTotalCorrelation, DoesNotDependOnScale) {
+  for (const double scale : {1e-200, 1.0, 1e37}) {
+    const Sample sample = sampleOf(2, [scale](double a, double b, auto) {
+      return std::vector<double>{scale * a, scale * (a + b)};
+    });
+    EXPECT_NEAR(gaussianTotalCorrelation(sample.view()).value, 0.5 * std::log(2.0), 1e-12) << scale;
+    const Sample same = sampleOf(2, [scale](double a, double, auto) {
+      return std::vector<double>{scale * a, scale * a};
+    });
+    EXPECT_TRUE(std::isinf(gaussianTotalCorrelation(same.view()).value)) << scale;
+  }
+}
+
 TEST(CodeInformation, IsTheMeanOverPairs) {
   // Two equal latents of four levels and an independent third: log 4, 0, 0.
   const Sample sample = sampleOf(3, [](double a, double b, auto) { return std::vector<double>{a, a, b}; });

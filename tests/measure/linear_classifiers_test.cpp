@@ -36,6 +36,34 @@ TEST(LogisticRegression, AgreesWithScikitLearn) {
   }
 }
 
+// Multiplying a column by s and dividing its penalty's unit by s cannot be had from outside, but probabilities must not
+// depend on how hard the scale makes the problem: with columns this large the penalty is nothing, and shifts are free.
+TEST(LogisticRegression, TakesAnyScale) {
+  const Sample sample = goldenSample();
+  const std::vector<std::int64_t> labels = labelsOf(sample.train(), 1);
+  std::vector<double> expected;
+  for (const double scale : {1e4, 1e7, 1e12, 1e20}) {
+    std::vector<double> codes = sample.codes;
+    for (double& code : codes) code = scale * (code + 3);
+    const FeatureView x{codes.data(), kTrain, 7};
+    const std::vector<double> p = probabilities(fitLogisticRegression(x, labels, Context{}), {codes.data(), 25, 7});
+    if (expected.empty()) expected = p;
+    for (std::size_t i = 0; i < p.size(); ++i) EXPECT_NEAR(p[i], expected[i], 1e-6) << scale;
+  }
+  std::vector<double> mixed = sample.codes;
+  for (std::size_t i = 0; i < mixed.size(); ++i) mixed[i] *= std::pow(10.0, 6.0 * static_cast<double>(i % 7) - 18);
+  EXPECT_NO_THROW(fitLogisticRegression({mixed.data(), kTrain, 7}, labels, Context{}));
+}
+
+TEST(LogisticRegression, RefusesWhatWouldNotFitInMemory) {
+  const std::vector<double> x(900 * 10, 1.0);
+  std::vector<std::int64_t> labels(900);
+  for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<std::int64_t>(i);
+  testing::expectError(ErrorKind::BadFile, "parameters", [&] {
+    fitLogisticRegression({x.data(), 900, 10}, labels, {});
+  });
+}
+
 // At the optimum the residuals balance the penalty; nothing else defines the solution.
 TEST(LogisticRegression, IsAtItsOptimum) {
   const Sample sample = goldenSample();

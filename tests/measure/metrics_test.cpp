@@ -112,6 +112,30 @@ TEST(Metrics, SplitsAreDisjointShuffledAndSized) {
   testing::expectError(ErrorKind::BadFile, "2 rows", [&] { Split(two.input().codes, 0); });
 }
 
+TEST(Metrics, MigSaysWhatBiasesIt) {
+  Sample sample(300);
+  for (std::size_t i = 1; i < sample.codes.size(); i += 3) sample.codes[i] = 7;
+  for (std::size_t i = 2; i < sample.factors.size(); i += 3) sample.factors[i] = 4;
+  const Score few = metric("mig").compute(sample.input(), {});
+  ASSERT_EQ(few.notes.size(), 3u);
+  EXPECT_EQ(few.notes[0], "latent 1 is constant");
+  EXPECT_EQ(few.notes[1], "factor 2 does not vary: left out");
+  EXPECT_EQ(few.notes[2], "so few rows make information look larger, by up to about 0.13 nats");  // 19 * 4 / 600
+  EXPECT_TRUE(metric("mig").compute(Sample(10000).input(), {}).notes.empty());
+}
+
+TEST(Metrics, MigNeedsAFactorThatVaries) {
+  Sample sample(50);
+  std::fill(sample.factors.begin(), sample.factors.end(), 2);
+  testing::expectError(ErrorKind::BadFile, "no factor varies", [&] { metric("mig").compute(sample.input(), {}); });
+}
+
+TEST(Metrics, LevelsAreRanked) {
+  std::vector<std::int64_t> factors{-5, 100, 7, 100, -5, 2000000000000, 9, 100};
+  EXPECT_EQ(rankLevels(factors, 2), (std::vector<std::uint32_t>{3, 2}));
+  EXPECT_EQ(factors, (std::vector<std::int64_t>{0, 0, 1, 0, 0, 1, 2, 0}));
+}
+
 TEST(Metrics, NotNumbersAreNullInJson) {
   Score score;
   score.values = {{"value", INFINITY}};

@@ -223,7 +223,9 @@ TEST(PairMetrics, RefuseWhatCannotBeScored) {
        fewer());
   PairSettings none = fewer();
   none.batch = 0;
-  both(ErrorKind::Usage, "a v", computed(kSizes, 3, same), none);
+  testing::expectError(ErrorKind::Usage, "a variance needs",
+                       [&] { factorVaeScore(computed(kSizes, 3, same), none, {}); });
+  testing::expectError(ErrorKind::Usage, "a vote needs", [&] { betaVaeScore(computed(kSizes, 3, same), none, {}); });
 }
 
 }  // namespace
