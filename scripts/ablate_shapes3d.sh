@@ -7,28 +7,27 @@ failed=0  # a run that diverged must not keep the others from being made
 out=$1
 export PATH="${2:-build/release}/bin:$PATH"
 dataset=shapes3d
-settings="--eps 0.175 --loss bernoulli --warmup-steps 600 --psi-steps 2400 --fresh-steps 600 --seed 100 -t 1 -q"
-rest="--harmonics 1,2 --restart-every 400"
-ladder="--ladder 0.13,0.38"
+settings="--recipe tint --eps 0.175 --seed 100 -t 1 -q"
 mkdir -p "$out"
 
 {
-  echo "$settings $rest $ladder -o $out/whole"
-  echo "$settings $rest --ladder 0.13 -o $out/one-rung-low"
-  echo "$settings $rest --ladder 0.38 -o $out/one-rung-high"
-  echo "$settings --restart-every 400 $ladder --inputs one-hot -o $out/one-hot"
-  echo "$settings --restart-every 400 $ladder --inputs factors -o $out/factors"
-  echo "$settings $rest $ladder --rotation random -o $out/random-rotation"
-  echo "$settings $rest $ladder --ensemble 2 -o $out/ensemble"
-  echo "$settings --harmonics 1,2 $ladder -o $out/no-restarts"
+  echo "$settings -o $out/whole"
+  echo "$settings --codes levels -o $out/levels"
+  echo "$settings --energy 0 -o $out/free-energy"
+  echo "$settings --ladder 0.13 -o $out/low-rung"
+  echo "$settings --ladder 0.13,0.38 -o $out/two-rungs"
+  echo "$settings --inputs one-hot -o $out/one-hot"
+  echo "$settings --draws 0 -o $out/no-noise"
+  echo "$settings --ladder 0.38 --rotation blocks:floor_hue,wall_hue,object_hue -o $out/block"
+  echo "$settings --ladder 0.38 --rotation random -o $out/random-rotation"
+  echo "$settings --ensemble 2 -o $out/ensemble"
 } | xargs -P "$(nproc)" -L 1 offaxis manipulate $dataset
 
-measured="--loss bernoulli $ladder --seed 100 --steps 1200 -q"
-for name in whole one-rung-low one-rung-high one-hot factors random-rotation ensemble no-restarts; do
-  rotation=blocks
-  [ $name = random-rotation ] && rotation=random
+measured="--loss bernoulli --codes angles --ladder 0.38 --seed 100 --steps 500 -q"
+for name in whole levels free-energy low-rung two-rungs one-hot no-noise block random-rotation ensemble; do
   [ -f "$out/$name-axes.json" ] ||
-    offaxis axes $dataset+modified:psi="$out/$name/psi.h5" $measured --rotation $rotation -o "$out/$name-axes.json"
+    offaxis axes $dataset+modified:psi="$out/$name/psi.h5" $measured --rotation pairs:floor_hue,wall_hue \
+      -o "$out/$name-axes.json"
   # An evaluation of its own each: rotated MIG is measured against one R at a time.
   offaxis evaluate $name=$dataset+modified:psi="$out/$name/psi.h5" --seeds 3 --steps 2500 --latents 6 --beta 16 -q \
     -o "$out/$name-evaluation" || failed=1

@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
 # MIG against eps on Shapes3D: modified, sign-flipped and uniform noise at four budgets, the confirmation's settings
-# otherwise; perturbation seed 321, model seeds 4000 to 4003. Resumable. usage: scripts/frontier_shapes3d.sh OUT [BUILD]
+# otherwise; perturbation seed 331, model seeds 4000 to 4003. Resumable. usage: scripts/frontier_shapes3d.sh OUT [BUILD]
 set -euo pipefail
 failed=0  # a run that diverged must not keep the others from being made
 out=$1
 export PATH="${2:-build/release}/bin:$PATH"
 dataset=shapes3d
-settings="--loss bernoulli --ladder 0.13,0.38 --harmonics 1,2 --warmup-steps 600 --psi-steps 2400 --fresh-steps 600
-  --restart-every 400 --seed 321 -t 1 -q"
+settings="--recipe tint --seed 331 -t 1 -q"
 mkdir -p "$out"
 
 for eps in 0.05 0.1 0.175 0.25; do
@@ -19,7 +18,7 @@ for seeds in 4000:4001 4000:4002 4000:4004; do
   for eps in 0.05 0.1 0.175 0.25; do
     original=()
     [ $eps = 0.175 ] && original=("original=$dataset")  # it has no eps: once is enough
-    offaxis evaluate "modified=$dataset+modified:psi=$out/psi-$eps/psi.h5" "noise=$dataset+noise:eps=$eps,seed=321" \
+    offaxis evaluate "modified=$dataset+modified:psi=$out/psi-$eps/psi.h5" "noise=$dataset+noise:eps=$eps,seed=331" \
       "flipped=$dataset+modified:psi=$out/flipped-$eps/psi.h5" "${original[@]}" \
       --seeds $seeds --steps 2500 --latents 6 --beta 16 -q -o "$out/eps-$eps" || failed=1
   done

@@ -10,8 +10,8 @@ dataset=shapes3d
 mkdir -p "$out"
 
 arms=()
-first=3000
-for seed in 311 312 313; do
+first=5000
+for seed in 321 322 323; do
   range=$first:$((first + 1))
   first=$((first + 1))
   arms+=("original@$range=$dataset"
