@@ -1,9 +1,81 @@
 #include "experiment/encoder_codes.h"
 
+#include <algorithm>
+#include <memory>
+
 #include "core/error.h"
+#include "core/parallel.h"
 #include "learn/encode.h"
 
 namespace offaxis {
+namespace {
+
+// Encodes what is asked for and keeps it: two scores draw nearly the same images.
+class Encoded {
+ public:
+  Encoded(SourcePtr source, std::string runDirectory, std::uint64_t latents, std::string device, const Context& context)
+      : source_(std::move(source)),
+        runDirectory_(std::move(runDirectory)),
+        latents_(latents),
+        device_(std::move(device)),
+        context_(context),
+        rowOf_(source_->size()),
+        known_(source_->size()),
+        codes_(source_->size() * latents) {
+    for (std::uint64_t row = 0; row < source_->size(); ++row) rowOf_[source_->gridIndex(row)] = row;
+  }
+
+  std::vector<double> codes(const std::vector<std::uint64_t>& indices) {
+    std::vector<std::uint64_t> missing;
+    for (const std::uint64_t index : indices) {
+      if (known_[index]) continue;
+      known_[index] = true;
+      missing.push_back(index);
+    }
+    encodeAll(missing);
+    std::vector<double> result;
+    result.reserve(indices.size() * latents_);
+    for (const std::uint64_t index : indices) {
+      const double* const code = &codes_[index * latents_];
+      result.insert(result.end(), code, code + latents_);
+    }
+    return result;
+  }
+
+ private:
+  void encodeAll(const std::vector<std::uint64_t>& indices) {
+    constexpr std::uint64_t kBlock = 8192;
+    Context each = context_;  // one bar for all blocks, and no threads within one
+    each.threads = 1;
+    each.progress = nullptr;
+    context_.begin("encoding", indices.size(), "images");
+    parallelFor(context_, indices.size(), kBlock, [&](std::uint64_t begin, std::uint64_t end, int) {
+      EncodeSettings settings;
+      settings.device = device_;
+      for (std::uint64_t i = begin; i < end; ++i) settings.rows.push_back(rowOf_[indices[i]]);
+      const Codes codes = encode(source_, runDirectory_, settings, each);
+      if (codes.latents != latents_) {
+        throw Error(ErrorKind::BadFile, runDirectory_ + " encodes " + std::to_string(codes.latents) +
+                                            " latents, the codes have " + std::to_string(latents_));
+      }
+      for (std::uint64_t i = begin; i < end; ++i)
+        std::copy_n(&codes.codes[(i - begin) * latents_], latents_, &codes_[indices[i] * latents_]);
+      context_.advance(end - begin);
+    });
+    context_.end();
+  }
+
+  SourcePtr source_;
+  std::string runDirectory_;
+  std::uint64_t latents_;
+  std::string device_;
+  const Context& context_;
+  std::vector<std::uint64_t> rowOf_;
+  std::vector<bool> known_;
+  std::vector<double> codes_;  // by grid index
+};
+
+}  // namespace
 
 CodeSource encoderCodes(SourcePtr source, const std::string& runDirectory, std::uint64_t latents,
                         const std::string& device, const Context& context) {
@@ -17,15 +89,8 @@ CodeSource encoderCodes(SourcePtr source, const std::string& runDirectory, std::
   CodeSource codes;
   for (const Factor& factor : grid.factors()) codes.sizes.push_back(static_cast<std::uint32_t>(factor.size()));
   codes.latents = latents;
-  std::vector<std::uint64_t> rowOf(source->size());
-  for (std::uint64_t row = 0; row < source->size(); ++row) rowOf[source->gridIndex(row)] = row;
-  codes.codes = [rowOf = std::move(rowOf), source = std::move(source), runDirectory, device,
-                 &context](const std::vector<std::uint64_t>& indices) {
-    EncodeSettings settings;
-    for (const std::uint64_t index : indices) settings.rows.push_back(rowOf[index]);
-    settings.device = device;
-    return encode(source, runDirectory, settings, context).codes;
-  };
+  const auto encoded = std::make_shared<Encoded>(std::move(source), runDirectory, latents, device, context);
+  codes.codes = [encoded](const std::vector<std::uint64_t>& indices) { return encoded->codes(indices); };
   return codes;
 }
 

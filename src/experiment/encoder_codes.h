@@ -9,8 +9,11 @@
 
 namespace offaxis {
 
-// Codes under the run in `runDirectory` of the images of `source`, which must hold its full grid; `latents` is
-// the encoder's. What it throws when called is encode()'s. Throws Error(Usage) for a source of a part of the grid.
+// Codes under the run in `runDirectory` of the images of `source`, which must hold its full grid; `latents` is the
+// encoder's. Each image is encoded once, however often it is asked for, context.threads blocks of them at a time; the
+// codes take 8 bytes x latents x images. `context` must outlive what is returned. What it throws when called is
+// encode()'s, and Error(BadFile) where the encoder has other latents. Throws Error(Usage) for a source of a part of the
+// grid.
 CodeSource encoderCodes(SourcePtr source, const std::string& runDirectory, std::uint64_t latents,
                         const std::string& device, const Context& context);
 

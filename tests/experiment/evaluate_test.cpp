@@ -5,8 +5,11 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "experiment/encoder_codes.h"
+#include "learn/encode.h"
 #include "storage/file_lock.h"
 #include "storage/temporary.h"
+#include "support/toy_source.h"
 #include "variants/expression.h"
 
 namespace offaxis {
@@ -113,6 +116,34 @@ TEST(Evaluate, ScoresOtherMetricsToo) {
   EXPECT_TRUE(rowsOf(directory / "e")[0].contains("scores"));
   settings.metrics = {"accuracy"};
   expectError(ErrorKind::Usage, "explicitness", [&] { evaluate(settings, directory / "f", {}); });
+}
+
+TEST(EncoderCodes, AreThoseOfEncode) {
+  const TemporaryDirectory directory;
+  const auto source = std::make_shared<testing::ToySource>(ImageShape{32, 32, 3});  // 24 images
+  TrainSettings train = tiny().profile.train;
+  train.latents = 3;
+  trainVae(source, train, directory / "run", {});
+  EncodeSettings whole;
+  whole.count = 0;
+  const Codes all = encode(source, directory / "run", whole, {});
+  const Context two{2, nullptr, nullptr};
+  const CodeSource codes = encoderCodes(source, directory / "run", 3, "cpu", two);
+  EXPECT_EQ(codes.sizes, (std::vector<std::uint32_t>{3, 4, 2}));
+  for (int time = 0; time < 2; ++time) {  // the second time from what was kept
+    const std::vector<double> some = codes.codes({2, 5, 23});
+    ASSERT_EQ(some.size(), 9u);
+    for (std::size_t i = 0; i < 9; ++i) {
+      const std::size_t row = i < 3 ? 2 : i < 6 ? 5 : 23;
+      EXPECT_NEAR(some[i], all.codes[row * 3 + i % 3], 1e-6);  // another batch size may round otherwise
+    }
+  }
+  EXPECT_LE(factorVaeScore(codes, {}, two).value, 1.0);
+  expectError(ErrorKind::BadFile, "3 latents",
+              [&] { encoderCodes(source, directory / "run", 4, "cpu", two).codes({1}); });
+  expectError(ErrorKind::Usage, "2 of the grid's 24", [&] {
+    encoderCodes(subset(source, {0, 1}), directory / "run", 3, "cpu", two);
+  });
 }
 
 TEST(Evaluate, ThreadsAndInterruptionsDoNotChangeResults) {
