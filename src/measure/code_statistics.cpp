@@ -22,9 +22,7 @@ std::vector<double> correlations(const CodeView& view, std::vector<std::size_t>&
   }
   for (double& value : means) value /= static_cast<double>(view.count);
   for (std::size_t l = 0; l < latents; ++l) {
-    bool varies = false;
-    for (std::uint64_t i = 1; i < view.count && !varies; ++i) varies = view.codes[i * latents + l] != view.codes[l];
-    if (varies) varying.push_back(l);
+    if (varies(latentOf(view, l))) varying.push_back(l);
   }
   const std::size_t n = varying.size();
   std::vector<double> largest(n, 0.0);  // deviation: squares of tiny codes would vanish

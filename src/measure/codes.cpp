@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 
 #include "core/error.h"
 #include "core/philox.h"
@@ -10,15 +11,8 @@ namespace offaxis {
 
 std::vector<double> whitenedFactors(const CodeView& view, const std::vector<std::uint32_t>& factorSizes) {
   std::vector<double> w(view.count * view.factorCount);
-  for (std::uint64_t k = 0; k < view.factorCount; ++k) {
-    const double size = factorSizes[k];
-    const double mean = (size - 1.0) / 2.0;
-    const double sd = std::sqrt((size * size - 1.0) / 12.0);
-    for (std::uint64_t i = 0; i < view.count; ++i) {
-      const std::uint64_t at = i * view.factorCount + k;
-      w[at] = sd > 0 ? (static_cast<double>(view.factors[at]) - mean) / sd : 0.0;
-    }
-  }
+  for (std::size_t i = 0; i < w.size(); ++i)
+    w[i] = whitened(static_cast<std::uint32_t>(view.factors[i]), factorSizes[i % view.factorCount]);
   return w;
 }
 
@@ -90,6 +84,34 @@ std::vector<std::uint32_t> rankLevels(std::vector<std::int64_t>& factors, std::u
     sizes.push_back(static_cast<std::uint32_t>(levels.size()));
   }
   return sizes;
+}
+
+std::vector<std::int64_t> labelsOf(const CodeView& view, std::uint64_t factor) {
+  std::vector<std::int64_t> labels(view.count);
+  for (std::uint64_t i = 0; i < view.count; ++i) labels[i] = view.factors[i * view.factorCount + factor];
+  return labels;
+}
+
+std::vector<double> latentOf(const CodeView& view, std::uint64_t latent) {
+  std::vector<double> values(view.count);
+  for (std::uint64_t i = 0; i < view.count; ++i) values[i] = view.codes[i * view.latents + latent];
+  return values;
+}
+
+void requireSplit(const CodeView& train, const CodeView& test) {
+  if (train.count < 2 || test.count < 2) {
+    throw Error(ErrorKind::BadFile,
+                "the samples have " + std::to_string(train.count) + " training and " + std::to_string(test.count) +
+                    " test rows",
+                "two of each are the least; the field takes 10,000 and 5,000");
+  }
+  if (train.latents != test.latents || train.factorCount != test.factorCount) {
+    throw Error(ErrorKind::BadFile,
+                "the training sample has " + std::to_string(train.latents) + " latents and " +
+                    std::to_string(train.factorCount) + " factors, the test sample " + std::to_string(test.latents) +
+                    " and " + std::to_string(test.factorCount),
+                "both must come from one model and one dataset");
+  }
 }
 
 }  // namespace offaxis

@@ -1,6 +1,7 @@
 // What every metric reads: codes and the factors behind them, as plain arrays that it does not own.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -41,5 +42,18 @@ std::vector<std::uint32_t> observedSizes(const CodeView& view);
 // Renumbers the levels of each of K factors, [N,K], by rank: those that the sample shows become 0, 1, .. in order.
 // Returns how many there are of each.
 std::vector<std::uint32_t> rankLevels(std::vector<std::int64_t>& factors, std::uint64_t factorCount);
+
+// One factor's levels as labels, [N]; one latent's codes, [N].
+std::vector<std::int64_t> labelsOf(const CodeView& view, std::uint64_t factor);
+std::vector<double> latentOf(const CodeView& view, std::uint64_t latent);
+
+// Whether any value differs from the first.
+template <typename T>
+bool varies(const std::vector<T>& values) {
+  return std::any_of(values.begin(), values.end(), [&](const T& value) { return value != values.front(); });
+}
+
+// Throws Error(BadFile) unless both samples have two rows or more, and as many latents and factors as each other.
+void requireSplit(const CodeView& train, const CodeView& test);
 
 }  // namespace offaxis

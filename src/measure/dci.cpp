@@ -34,25 +34,6 @@ double weightedMean(const std::vector<double>& values, const std::vector<double>
   return all > 0 ? sum / all : mean(values);
 }
 
-std::vector<std::int64_t> levelsOf(const CodeView& view, std::uint64_t factor) {
-  std::vector<std::int64_t> levels(view.count);
-  for (std::uint64_t i = 0; i < view.count; ++i) levels[i] = view.factors[i * view.factorCount + factor];
-  return levels;
-}
-
-bool varies(const std::vector<std::int64_t>& levels) {
-  return std::any_of(levels.begin(), levels.end(), [&](std::int64_t level) { return level != levels.front(); });
-}
-
-void requireSameShape(const CodeView& train, const CodeView& test) {
-  if (train.latents == test.latents && train.factorCount == test.factorCount) return;
-  throw Error(ErrorKind::BadFile,
-              "training codes have " + std::to_string(train.latents) + " latents and " +
-                  std::to_string(train.factorCount) + " factors, test codes " + std::to_string(test.latents) + " and " +
-                  std::to_string(test.factorCount),
-              "take both from one encoder and one dataset");
-}
-
 }  // namespace
 
 std::vector<double> disentanglementPerLatent(const std::vector<double>& importance, std::uint64_t latents,
@@ -86,11 +67,11 @@ double completenessOf(const std::vector<double>& importance, std::uint64_t laten
 }
 
 DciResult dci(const CodeView& train, const CodeView& test, const Context& context) {
-  requireSameShape(train, test);
+  requireSplit(train, test);
   DciResult result;
   std::vector<std::uint64_t> varying;
   for (std::uint64_t k = 0; k < train.factorCount; ++k) {
-    if (varies(levelsOf(train, k))) {
+    if (varies(labelsOf(train, k))) {
       varying.push_back(k);
     } else {
       result.notes.push_back("factor " + std::to_string(k) + " does not vary in the training sample: left out");
@@ -107,12 +88,12 @@ DciResult dci(const CodeView& train, const CodeView& test, const Context& contex
   std::vector<double> importance(train.latents * varying.size());  // without the columns that are left out
   for (std::size_t v = 0; v < varying.size(); ++v) {
     const std::uint64_t k = varying[v];
-    const GradientBoosting model(train.codes, train.latents, levelsOf(train, k), context);
+    const GradientBoosting model(train.codes, train.latents, labelsOf(train, k), context);
     for (std::uint64_t l = 0; l < train.latents; ++l) {
       importance[l * varying.size() + v] = model.importances()[l];
       result.importance[l * train.factorCount + k] = model.importances()[l];
     }
-    const std::vector<std::int64_t> truth = levelsOf(test, k);
+    const std::vector<std::int64_t> truth = labelsOf(test, k);
     const std::vector<std::int64_t> predicted = model.predict(test.codes, test.count, context);
     std::uint64_t right = 0;
     std::uint64_t unseen = 0;

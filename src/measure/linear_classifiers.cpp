@@ -303,26 +303,4 @@ double accuracy(const std::vector<std::int64_t>& predicted, const std::vector<st
   return static_cast<double>(right) / static_cast<double>(actual.size());
 }
 
-std::vector<std::int64_t> labelsOf(const CodeView& view, std::uint64_t factor) {
-  std::vector<std::int64_t> labels(view.count);
-  for (std::uint64_t i = 0; i < view.count; ++i) labels[i] = view.factors[i * view.factorCount + factor];
-  return labels;
-}
-
-void requireSplit(const CodeView& train, const CodeView& test) {
-  if (train.count < 2 || test.count < 2) {
-    throw Error(ErrorKind::BadFile,
-                "the samples have " + std::to_string(train.count) + " training and " + std::to_string(test.count) +
-                    " test rows",
-                "two of each are the least; the field takes 10,000 and 5,000");
-  }
-  if (train.latents != test.latents || train.factorCount != test.factorCount) {
-    throw Error(ErrorKind::BadFile,
-                "the training sample has " + std::to_string(train.latents) + " latents and " +
-                    std::to_string(train.factorCount) + " factors, the test sample " + std::to_string(test.latents) +
-                    " and " + std::to_string(test.factorCount),
-                "both must come from one model and one dataset");
-  }
-}
-
 }  // namespace offaxis

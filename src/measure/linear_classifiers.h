@@ -50,10 +50,4 @@ std::vector<std::int64_t> predictions(const LinearClassifier& model, const Featu
 // The share of equal entries; both of one length, at least 1.
 double accuracy(const std::vector<std::int64_t>& predicted, const std::vector<std::int64_t>& actual);
 
-// One factor's levels as labels, [N].
-std::vector<std::int64_t> labelsOf(const CodeView& view, std::uint64_t factor);
-
-// Throws Error(BadFile) unless both samples have two rows or more, and as many latents and factors as each other.
-void requireSplit(const CodeView& train, const CodeView& test);
-
 }  // namespace offaxis

@@ -23,10 +23,7 @@ Score migScore(const MetricInput& input, const Context&) {
     throw Error(ErrorKind::BadFile, "no factor varies in the sample", "draw it from the whole dataset");
   Score score{{{"value", result.value}}, {{"per_factor", result.perFactor}}, {{"rows", input.codes.count}}, {}};
   for (std::size_t l = 0; l < input.codes.latents; ++l) {
-    bool varies = false;
-    for (std::uint64_t i = 1; i < input.codes.count && !varies; ++i)
-      varies = input.codes.codes[i * input.codes.latents + l] != input.codes.codes[l];
-    if (!varies) score.notes.push_back("latent " + std::to_string(l) + " is constant");
+    if (!varies(latentOf(input.codes, l))) score.notes.push_back("latent " + std::to_string(l) + " is constant");
   }
   for (std::size_t k = 0; k < result.entropy.size(); ++k) {
     if (result.entropy[k] <= 0) score.notes.push_back("factor " + std::to_string(k) + " does not vary: left out");

@@ -27,14 +27,6 @@ std::vector<double> absoluteDeviations(std::vector<double> values) {
   return values;
 }
 
-double quantile(std::vector<double> values, double q) {
-  std::sort(values.begin(), values.end());
-  const double position = q * static_cast<double>(values.size() - 1);
-  const auto below = static_cast<std::size_t>(position);
-  const std::size_t above = std::min(below + 1, values.size() - 1);
-  return values[below] + (position - static_cast<double>(below)) * (values[above] - values[below]);
-}
-
 }  // namespace
 
 IrsResult irs(const CodeView& view) {
@@ -58,10 +50,8 @@ IrsResult irs(const CodeView& view) {
   double weighted = 0;
   double weights = 0;
   for (std::uint64_t l = 0; l < view.latents; ++l) {
-    std::vector<double> codes(view.count);
-    for (std::uint64_t i = 0; i < view.count; ++i) codes[i] = view.codes[i * view.latents + l];
-    const auto [lowest, highest] = std::minmax_element(codes.begin(), codes.end());
-    if (*lowest == *highest) {
+    const std::vector<double> codes = latentOf(view, l);
+    if (!varies(codes)) {
       result.notes.push_back("latent " + std::to_string(l) + " is constant: left out");
       continue;
     }
@@ -75,7 +65,9 @@ IrsResult irs(const CodeView& view) {
         std::vector<double> inGroup;
         inGroup.reserve(rows.size());
         for (const std::uint64_t row : rows) inGroup.push_back(codes[row]);
-        sum += quantile(absoluteDeviations(std::move(inGroup)), kIrsQuantile);
+        std::vector<double> deviationsThere = absoluteDeviations(std::move(inGroup));
+        std::sort(deviationsThere.begin(), deviationsThere.end());
+        sum += quantile(deviationsThere, kIrsQuantile);
       }
       const double robustness = 1 - sum / static_cast<double>(groups[k].size()) / furthest;
       result.matrix[l * view.factorCount + k] = robustness;

@@ -7,20 +7,6 @@
 #include "measure/statistics.h"
 
 namespace offaxis {
-namespace {
-
-std::vector<double> latentOf(const CodeView& view, std::uint64_t latent) {
-  std::vector<double> values(view.count);
-  for (std::uint64_t i = 0; i < view.count; ++i) values[i] = view.codes[i * view.latents + latent];
-  return values;
-}
-
-bool varies(const std::vector<std::int64_t>& labels) {
-  return std::any_of(labels.begin(), labels.end(), [&](std::int64_t label) { return label != labels.front(); });
-}
-
-}  // namespace
-
 SapResult sap(const CodeView& train, const CodeView& test, const Context& context) {
   requireSplit(train, test);
   SapResult result;

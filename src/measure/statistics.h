@@ -10,6 +10,8 @@ namespace offaxis {
 double mean(const std::vector<double>& values);               // 0 for none
 double standardDeviation(const std::vector<double>& values);  // with N - 1; 0 for fewer than two
 
+// The q-quantile of ascending values, linear between order statistics (numpy's default); at least one value.
+double quantile(const std::vector<double>& sorted, double q);
 // Of as many values in each. Empty for fewer than two or where one side is constant.
 std::optional<double> pearson(const std::vector<double>& x, const std::vector<double>& y);
 // Pearson's of the ranks, ties at their mean rank.

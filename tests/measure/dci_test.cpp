@@ -233,7 +233,7 @@ TEST(Dci, Errors) {
   const Sample still{1, 2, {0, 1, 2}, {4, 1, 4, 1, 4, 1}};
   expectError(ErrorKind::BadFile, "no factor varies", [&] { dci(still.view(), still.view(), Context{}); });
   const Sample wide{2, 2, {0, 1, 2, 3}, {0, 0, 1, 1}};
-  expectError(ErrorKind::BadFile, "take both from one encoder", [&] { dci(still.view(), wide.view(), Context{}); });
+  expectError(ErrorKind::BadFile, "both must come from one model", [&] { dci(still.view(), wide.view(), Context{}); });
   const Sample huge{1, 1, {0, 1e300, 1}, {0, 1, 1}};
   expectError(ErrorKind::BadFile, "the code of row 1, latent 0", [&] { dci(huge.view(), huge.view(), Context{}); });
   CancelToken cancel;
