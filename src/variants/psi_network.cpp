@@ -23,45 +23,6 @@ constexpr std::int32_t kMaxShift = 40;
 constexpr std::size_t kMaxDeconvs = 6;  // 256 x 256 pixels
 
 constexpr std::uint32_t kStartSide = 4;  // the dense layers end in a 4 x 4 map
-constexpr std::size_t kLane = 32;        // rows are padded with zeros to whole vectors: no loop remainders
-constexpr std::size_t kRowBlock = 4;     // rows of weights that share one pass over the input
-
-std::size_t roundedUp(std::size_t value, std::size_t step) {
-  return (value + step - 1) / step * step;
-}
-
-// out[v * rows + r] = sum_i weights[r * n + i] * inputs[v * n + i]. rows is a multiple of 4, n of 32; 32 bits suffice
-// because PsiNetwork::validate() bounds every sum.
-OFFAXIS_INTEGER_KERNEL
-void products(const std::int16_t* weights, std::size_t rows, const std::int16_t* inputs, std::size_t vectors,
-              std::size_t n, std::int32_t* out) {
-  n &= ~(kLane - 1);
-  for (std::size_t r = 0; r < rows; r += kRowBlock) {
-    const std::int16_t* w0 = weights + r * n;
-    const std::int16_t* w1 = w0 + n;
-    const std::int16_t* w2 = w1 + n;
-    const std::int16_t* w3 = w2 + n;
-    for (std::size_t v = 0; v < vectors; ++v) {
-      const std::int16_t* x = inputs + v * n;
-      std::int32_t s0 = 0;
-      std::int32_t s1 = 0;
-      std::int32_t s2 = 0;
-      std::int32_t s3 = 0;
-      for (std::size_t i = 0; i < n; ++i) {
-        s0 += std::int32_t{w0[i]} * x[i];
-        s1 += std::int32_t{w1[i]} * x[i];
-        s2 += std::int32_t{w2[i]} * x[i];
-        s3 += std::int32_t{w3[i]} * x[i];
-      }
-      std::int32_t* to = out + v * rows + r;
-      to[0] = s0;
-      to[1] = s1;
-      to[2] = s2;
-      to[3] = s3;
-    }
-  }
-}
-
 // (acc * multiplier + half) >> shift, clamped to [lowest, highest]. 64 bits hold any product of two 32-bit numbers.
 OFFAXIS_INTEGER_KERNEL
 void requantise(const std::int32_t* products, const std::int32_t* bias, const std::int32_t* multiplier,
@@ -294,30 +255,25 @@ void PsiNetwork::prepare() {
   for (const Layer& layer : layers) {
     Packed p;
     if (!layer.deconv) {
-      p.columns = roundedUp(layer.in, kLane);
-      p.rows = roundedUp(layer.out, kRowBlock);
-      p.weight.assign(p.rows * p.columns, 0);
-      for (std::size_t o = 0; o < layer.out; ++o) {
-        for (std::size_t i = 0; i < layer.in; ++i) p.weight[o * p.columns + i] = layer.weight[o * layer.in + i];
-      }
+      p.matrix = IntegerMatrix({layer.weight.begin(), layer.weight.end()}, layer.out, layer.in);
     } else {
-      p.columns = roundedUp(4 * std::size_t{layer.in}, kLane);
-      p.rows = 4 * std::size_t{layer.out};
-      p.weight.assign(p.rows * p.columns, 0);
+      const std::size_t rows = 4 * std::size_t{layer.out}, columns = 4 * std::size_t{layer.in};
+      std::vector<std::int16_t> weight(rows * columns);
       for (std::size_t parity = 0; parity < 4; ++parity) {
         for (std::size_t tap = 0; tap < 4; ++tap) {
           const std::size_t ky = kernelTap(parity / 2, tap / 2);
           const std::size_t kx = kernelTap(parity % 2, tap % 2);
           for (std::size_t o = 0; o < layer.out; ++o) {
             const std::int8_t* from = &layer.weight[((o * 4 + ky) * 4 + kx) * layer.in];
-            std::copy(from, from + layer.in, &p.weight[(parity * layer.out + o) * p.columns + tap * layer.in]);
+            std::copy(from, from + layer.in, &weight[(parity * layer.out + o) * columns + tap * layer.in]);
           }
         }
       }
+      p.matrix = IntegerMatrix(weight, rows, columns);
     }
     const std::size_t copies = layer.deconv ? 4 : 1;
-    p.bias.assign(p.rows, 0);
-    p.multiplier.assign(p.rows, 0);
+    p.bias.assign(p.matrix.rows(), 0);
+    p.multiplier.assign(p.matrix.rows(), 0);
     for (std::size_t c = 0; c < copies; ++c) {
       std::copy(layer.bias.begin(), layer.bias.end(), p.bias.begin() + static_cast<std::ptrdiff_t>(c * layer.out));
       std::copy(layer.multiplier.begin(), layer.multiplier.end(),
@@ -336,21 +292,22 @@ void PsiNetwork::deltas(const std::uint32_t* levels, std::int16_t* out) const {
   // Scratch is kept per thread: a call allocates nothing once warm.
   thread_local std::vector<std::int16_t> current, next, patches, values;
   thread_local std::vector<std::int32_t> sums;
-  current.assign(packed_.front().columns, 0);
+  current.assign(packed_.front().matrix.columns(), 0);
   features.fixedPoint(levels, current.data());
   std::size_t side = kStartSide;
   for (std::size_t l = 0; l < layers.size(); ++l) {
     const Layer& layer = layers[l];
     const Packed& p = packed_[l];
+    const std::size_t rows = p.matrix.rows(), columns = p.matrix.columns();
     const bool last = l + 1 == layers.size();
     const bool nextIsDeconv = !last && layers[l + 1].deconv;
     const std::int32_t lowest = last ? -kTableHalf : 0;
     const std::int32_t highest = last ? kTableHalf : kActivationMax;
     if (!layer.deconv) {
-      sums.resize(p.rows);
-      values.resize(p.rows);
-      products(p.weight.data(), p.rows, current.data(), 1, p.columns, sums.data());
-      requantise(sums.data(), p.bias.data(), p.multiplier.data(), layer.shift, lowest, highest, p.rows, values.data());
+      sums.resize(rows);
+      values.resize(rows);
+      p.matrix.multiply(current.data(), 1, sums.data());
+      requantise(sums.data(), p.bias.data(), p.multiplier.data(), layer.shift, lowest, highest, rows, values.data());
       if (nextIsDeconv) {
         // [4,4,C0] into the middle of a map with a border of zeros.
         const std::size_t channels = layers[l + 1].in;
@@ -360,7 +317,7 @@ void PsiNetwork::deltas(const std::uint32_t* levels, std::int16_t* out) const {
           std::copy_n(&values[y * rowBytes], rowBytes, &current[((y + 1) * (kStartSide + 2) + 1) * channels]);
         }
       } else {
-        current.assign(packed_[l + 1].columns, 0);
+        current.assign(packed_[l + 1].matrix.columns(), 0);
         std::copy_n(values.begin(), layer.out, current.begin());
       }
       continue;
@@ -371,18 +328,18 @@ void PsiNetwork::deltas(const std::uint32_t* levels, std::int16_t* out) const {
     const std::size_t border = last ? 0 : 1;
     const std::size_t stride = big + 2 * border;
     if (!last) next.assign(stride * stride * layer.out, 0);
-    patches.assign(corners * p.columns, 0);
-    sums.resize(corners * p.rows);
-    values.resize(p.rows);
+    patches.assign(corners * columns, 0);
+    sums.resize(corners * rows);
+    values.resize(rows);
     for (std::size_t cy = 0; cy < corners; ++cy) {
       for (std::size_t cx = 0; cx < corners; ++cx) {
         for (std::size_t t = 0; t < 2; ++t) {
-          std::copy_n(&current[((cy + t) * (side + 2) + cx) * in], 2 * in, &patches[cx * p.columns + 2 * t * in]);
+          std::copy_n(&current[((cy + t) * (side + 2) + cx) * in], 2 * in, &patches[cx * columns + 2 * t * in]);
         }
       }
-      products(p.weight.data(), p.rows, patches.data(), corners, p.columns, sums.data());
+      p.matrix.multiply(patches.data(), corners, sums.data());
       for (std::size_t cx = 0; cx < corners; ++cx) {
-        requantise(&sums[cx * p.rows], p.bias.data(), p.multiplier.data(), layer.shift, lowest, highest, p.rows,
+        requantise(&sums[cx * rows], p.bias.data(), p.multiplier.data(), layer.shift, lowest, highest, rows,
                    values.data());
         for (std::size_t parity = 0; parity < 4; ++parity) {
           // Unsigned wrap-around makes the row above the map huge, so one comparison drops both borders.

@@ -15,6 +15,7 @@
 #include "core/text.h"
 #include "storage/hash.h"
 #include "storage/staged.h"
+#include "variants/integer_matrix.h"
 
 namespace offaxis {
 
@@ -106,13 +107,12 @@ class PsiNetwork {
   void prepare();
 
  private:
-  // A layer as the integer kernels read it: int16 rows, padded with zeros. A transposed convolution is one
-  // [4 out, 4 in] matrix from the 2x2 inputs around a corner to the 2x2 outputs around it.
+  // A layer as it is evaluated. A transposed convolution is one [4 out, 4 in] matrix from the 2x2 inputs around a
+  // corner to the 2x2 outputs around it.
   struct Packed {
-    std::size_t rows = 0, columns = 0;
-    std::vector<std::int16_t> weight;      // [rows,columns]
-    std::vector<std::int32_t> bias;        // [rows]
-    std::vector<std::int32_t> multiplier;  // [rows]
+    IntegerMatrix matrix;
+    std::vector<std::int32_t> bias;        // [matrix.rows()]
+    std::vector<std::int32_t> multiplier;  // [matrix.rows()]
   };
   std::vector<Packed> packed_;
   std::vector<std::int16_t> table_;  // round(L tanh(i / 1024)), i = -4096 .. 4096
