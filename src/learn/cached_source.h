@@ -6,11 +6,12 @@
 namespace offaxis {
 
 // `source`, each image kept in memory once it was first read. Memory fills as images are read, up to size() images; the
-// source itself is returned where all sources cached at the time could then exceed a quarter of this machine's memory.
-// Shared by any number of threads, none of which waits for another.
+// source itself is returned where the images would not fit into what all of a user's processes may hold together: see
+// learn/image_memory.h. Shared by any number of threads, none of which waits for another.
 SourcePtr cached(SourcePtr source);
 
-// cached(source) where making an image takes long enough to pay for the memory (psi does, drawing squares does not).
+// cached(source) where making an image takes long enough to pay for the memory (psi does; drawing squares, or noise on
+// images that are cached themselves, does not).
 SourcePtr cachedWhereSlow(SourcePtr source);
 
 }  // namespace offaxis
