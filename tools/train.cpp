@@ -1,4 +1,4 @@
-// offaxis train: trains one autoencoder on a source.
+// offaxis train: trains one model on a source.
 #include "learn/trainer.h"
 
 #include <cstdio>

@@ -138,14 +138,18 @@ std::map<std::string, SourcePtr> openArms(const std::vector<EvaluationArm>& arms
     bases[base] = openSource(base, {size});
     if (count > 1) bases[base] = cachedWhereSlow(bases[base]);
   }
-  for (const EvaluationArm& arm : arms) {  // in the arms' order, which is that of errors and of memory
+  std::vector<std::string> alone;  // arms that share no memory with others
+  for (const EvaluationArm& arm : arms) {
     SourcePtr& source = sources[arm.expression];
     if (source) continue;
     const SplitExpression split = splitExpression(arm.expression);
-    const SourcePtr& base = bases[split.base];
-    const bool kept = uses[split.base] > 1;
-    source = split.variant ? cachedWhereSlow(applyVariant(base, *split.variant)) : kept ? base : cachedWhereSlow(base);
+    source = split.variant ? applyVariant(bases[split.base], *split.variant) : bases[split.base];
+    if (split.variant || uses[split.base] == 1) alone.push_back(arm.expression);
   }
+  std::vector<SourcePtr> slow;
+  for (const std::string& expression : alone) slow.push_back(sources[expression]);
+  slow = cachedWhereSlow(std::move(slow));
+  for (std::size_t i = 0; i < alone.size(); ++i) sources[alone[i]] = slow[i];
   return sources;
 }
 

@@ -14,7 +14,7 @@ std::vector<EvaluationProfile> profiles() {
   quick.train.steps = 5000;
   quick.train.learningRate = 1e-3;
   quick.train.checkpointEvery = 500;
-  quick.probeSteps = 5000;
+  quick.probeSteps = 3000;
 
   EvaluationProfile pilot;
   pilot.name = "pilot";

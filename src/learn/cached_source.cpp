@@ -12,6 +12,8 @@
 namespace offaxis {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 class CachedSource final : public Source {
  public:
   // `memory` holds the images' bytes.
@@ -51,6 +53,21 @@ class CachedSource final : public Source {
   mutable std::vector<std::atomic<std::uint8_t>> states_;
 };
 
+// Of one image, from memory where a cache beneath has it.
+Clock::duration timeOf(const Source& source) {
+  constexpr std::uint64_t kImages = 64;
+  std::vector<std::uint8_t> image(source.info().shape.bytes());
+  auto fastest = Clock::duration::max();
+  for (std::uint64_t i = 0; i < kImages; ++i) {
+    const std::uint64_t row = i * (source.size() - 1) / kImages;
+    source.read(row, image.data());  // pays for warming up, and for what a cache beneath keeps
+    const auto start = Clock::now();
+    source.read(row, image.data());
+    fastest = std::min(fastest, Clock::now() - start);
+  }
+  return fastest;
+}
+
 }  // namespace
 
 SourcePtr cached(SourcePtr source) {
@@ -64,19 +81,19 @@ SourcePtr cached(SourcePtr source) {
 }
 
 SourcePtr cachedWhereSlow(SourcePtr source) {
-  using Clock = std::chrono::steady_clock;
-  constexpr std::uint64_t kImages = 64;
+  return cachedWhereSlow(std::vector<SourcePtr>{std::move(source)})[0];
+}
+
+std::vector<SourcePtr> cachedWhereSlow(std::vector<SourcePtr> sources) {
   constexpr std::chrono::microseconds kWorthwhile(20);  // an image; a training step takes about 200 for each of its own
-  std::vector<std::uint8_t> image(source->info().shape.bytes());
-  auto fastest = Clock::duration::max();
-  for (std::uint64_t i = 0; i < kImages; ++i) {
-    const std::uint64_t row = i * (source->size() - 1) / kImages;
-    source->read(row, image.data());  // pays for warming up, and for what a cache beneath keeps
-    const auto start = Clock::now();
-    source->read(row, image.data());
-    fastest = std::min(fastest, Clock::now() - start);
+  std::vector<std::pair<Clock::duration, std::size_t>> slow;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const Clock::duration spent = timeOf(*sources[i]);
+    if (spent > kWorthwhile) slow.emplace_back(spent, i);
   }
-  return fastest > kWorthwhile ? cached(std::move(source)) : source;
+  std::sort(slow.rbegin(), slow.rend());
+  for (const auto& entry : slow) sources[entry.second] = cached(sources[entry.second]);
+  return sources;
 }
 
 }  // namespace offaxis

@@ -1,6 +1,8 @@
 // Images that are expensive to make (psi, averaging down) and read many times over.
 #pragma once
 
+#include <vector>
+
 #include "datasets/source.h"
 
 namespace offaxis {
@@ -13,5 +15,8 @@ SourcePtr cached(SourcePtr source);
 // cached(source) where making an image takes long enough to pay for the memory (psi does; drawing squares, or noise on
 // images that are cached themselves, does not).
 SourcePtr cachedWhereSlow(SourcePtr source);
+
+// cachedWhereSlow() of each, the slowest first: where memory does not suffice for all, it goes where it saves most.
+std::vector<SourcePtr> cachedWhereSlow(std::vector<SourcePtr> sources);
 
 }  // namespace offaxis

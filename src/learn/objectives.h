@@ -38,7 +38,7 @@ struct ObjectiveSettings {
   PixelLoss loss = PixelLoss::Bernoulli;
   double beta = 1;
   int latents = 1;
-  std::vector<ProbeHead> heads;  // of a supervised model
+  std::vector<ProbeHead> heads = {};  // of a supervised model
 };
 
 struct Batch {

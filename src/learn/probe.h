@@ -2,7 +2,8 @@
 // variant that keeps every factor leaves a probe's accuracy where the original has it. No LibTorch in this header.
 //
 // The model "probe" of learn/trainer.h is the encoder of the profile's net with one softmax head for each factor of
-// more than one level; it minimises the cross-entropies of all heads, summed, over the rows to learn from.
+// more than one level; it minimises the cross-entropies of all heads, summed, over the rows to learn from. What reads
+// the images is the exponential running mean of its weights (decay .999 a step, less at the beginning).
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,8 @@ constexpr double kProbeTrainShare = 0.8;           // of the sets of identical i
 constexpr std::uint64_t kProbeTestImages = 10000;  // at most
 
 // The version of the split, the heads and the loss, as checkpoints and results name it.
-constexpr const char* kProbeDefinition = "probe/1: 80 % of images by canonical index, 10000 held out, cross-entropy";
+constexpr const char* kProbeDefinition =
+    "probe/1: 80 % of images by canonical index, 10000 others to test, mean weights";
 
 // Rows of a source. It is the draw of a canonical index that decides where an image goes: images of identical originals
 // are never on both sides, and every variant, order and reduction of one dataset is split alike.

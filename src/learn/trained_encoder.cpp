@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "learn/checkpoint.h"
 #include "learn/run_directory.h"
+#include "learn/trainer.h"
 
 namespace offaxis {
 namespace {
@@ -36,9 +37,10 @@ TrainedEncoder loadEncoder(const Source& source, const std::string& runDirectory
     trained.model = run.at("model");
     trained.latents = run.at("latents");
     trained.encoder = Encoder(namedNet(run.at("net"), info.shape, static_cast<int>(trained.latents), path));
+    const std::string weights = isSupervised(trained.model) ? "average/encoder/" : "parameters/encoder/";
     NamedTensors parameters;
     for (const auto& item : trained.encoder->named_parameters())
-      parameters.emplace_back("parameters/encoder/" + item.key(), item.value());
+      parameters.emplace_back(weights + item.key(), item.value());
     loadCheckpoint(path, identity, parameters);
     return trained;
   } catch (const nlohmann::json::exception&) {

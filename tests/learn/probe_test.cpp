@@ -165,7 +165,7 @@ TEST(Probe, MeasuresErrorsInLevels) {
                                                                       {"mu_bias", {20}},
                                                                       {"log_variance_weight", {20, 128}},
                                                                       {"log_variance_bias", {20}}})
-    tensors.emplace_back("parameters/encoder/" + name, torch::zeros(shape));
+    tensors.emplace_back("average/encoder/" + name, torch::zeros(shape));
   saveCheckpoint(path, identity, tensors);
   const ProbeResult result = probe(source, directory / "run", "cpu", {});
   double line = 0, circle = 0;
@@ -181,13 +181,14 @@ TEST(Probe, MeasuresErrorsInLevels) {
   EXPECT_NEAR(result.factors[0].crossEntropy, std::log(8.0), 1e-6);
 }
 
-std::vector<float> weightsOf(const std::string& run, const std::string& name) {
+std::vector<float> weightsOf(const std::string& run, const std::string& name, const std::string& of = "parameters") {
   const h5::Reader reader(run + "/checkpoint.h5");
-  const h5::DatasetShape shape = reader.shapeOf("parameters/encoder/" + name);
+  const std::string path = of + "/encoder/" + name;
+  const h5::DatasetShape shape = reader.shapeOf(path);
   std::uint64_t count = 1;
   for (const std::uint64_t dim : shape.dims) count *= dim;
   std::vector<float> values(count);
-  reader.readArray("parameters/encoder/" + name, h5::Type::F32, shape.dims, values.data());
+  reader.readArray(path, h5::Type::F32, shape.dims, values.data());
   return values;
 }
 
@@ -218,8 +219,11 @@ TEST(Probe, ResumedRunsEndWithTheSameBits) {
   trainVae(source, settingsOf(8), directory / "whole", {});
   trainVae(source, settingsOf(3), directory / "pieces", {});
   trainVae(source, settingsOf(8), directory / "pieces", {});
-  for (const char* name : {"conv0_weight", "mu_weight", "mu_bias"})
-    EXPECT_EQ(weightsOf(directory / "whole", name), weightsOf(directory / "pieces", name)) << name;
+  for (const char* name : {"conv0_weight", "mu_weight", "mu_bias"}) {
+    for (const char* of : {"parameters", "average"})
+      EXPECT_EQ(weightsOf(directory / "whole", name, of), weightsOf(directory / "pieces", name, of)) << of << name;
+  }
+  EXPECT_NE(weightsOf(directory / "whole", "mu_weight", "average"), weightsOf(directory / "whole", "mu_weight"));
   EXPECT_FALSE(h5::Reader(directory / "whole/checkpoint.h5").has("parameters/decoder/dense_weight"));
   // What plays no part does not make it another run.
   TrainSettings other = settingsOf(8);
