@@ -348,6 +348,7 @@ TEST(LearnTools, EvaluateShowsWhatADirectoryHolds) {
 TEST(LearnTools, ThePrintedTablesAreThoseOfTheResults) {
   const std::string source = OFFAXIS_SOURCE_DIR;
   for (const auto& [page, results] : {std::pair{"/README.md", "/results/xysquares-s1-quick"},
+                                      std::pair{"/docs/probes.md", "/results/shapes3d-r-probes/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-first/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-quick/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-third/evaluation"}}) {
