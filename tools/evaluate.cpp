@@ -24,7 +24,7 @@ const cli::Verb kVerb{
     "or\n"
     "killed, the same command goes on, and several processes may fill one directory.\n"
     "DIR/ gets results.json (rows and summary) and runs/. Latents and beta default to the dataset's: see\n"
-    "DIR/results.json.",
+    "DIR/results.json. The model probe is supervised: it has accuracies on held-out images, see docs/probes.md.",
     {{"ARM", false, true,
       "NAME=SOURCE or NAME@A:B=SOURCE, B not included: a source under the name that the table shows it by"}},
     {{"output,o", "DIR/", "", "directory of the evaluation, made where it is missing"},
@@ -36,7 +36,7 @@ const cli::Verb kVerb{
      {"latents", "L", "", "instead of the dataset's default"},
      {"beta", "B", "", "instead of the dataset's default"},
      {"loss", "NAME", "", "bernoulli or squared-error, instead of the dataset's default"},
-     {"steps", "N", "", "instead of the profile's"},
+     {"steps", "N", "", "instead of the profile's, for every model"},
      {"net", "NAME", "", "conv64, conv32 or conv32-wide, instead of the profile's"},
      {"learning-rate", "R", "", "instead of the profile's"},
      {"show", "", "", "print the table of DIR/results.json and train nothing; takes no ARM"},
@@ -71,7 +71,10 @@ Settings parse(const cli::Arguments& arguments) {
   if (arguments.given("latents")) evaluate.latents = static_cast<int>(arguments.integer("latents", 1, 1000));
   if (arguments.given("beta")) evaluate.beta = arguments.real("beta", 0, 1e9);
   if (arguments.given("loss")) evaluate.loss = arguments.text("loss");
-  if (arguments.given("steps")) train.steps = arguments.integer("steps", 1, std::uint64_t{1} << 40);
+  if (arguments.given("steps")) {
+    train.steps = arguments.integer("steps", 1, std::uint64_t{1} << 40);
+    evaluate.profile.probeSteps = train.steps;
+  }
   if (arguments.given("net")) train.net = arguments.text("net");
   if (arguments.given("learning-rate")) train.learningRate = arguments.real("learning-rate", 1e-12, 10);
   train.device = arguments.required("device");
@@ -85,49 +88,81 @@ std::string format(const char* pattern, double a, double b = 0, double c = 0) {
   return text;
 }
 
-// The table of a results.json, whoever made it and wherever.
-void printTable(const cli::Json& results, const std::string& path) {
-  const cli::Json& configuration = results.at("configuration");
-  std::cout << "MIG, mean +- sd; profile " << configuration.at("profile").get<std::string>() << ": "
-            << configuration.at("steps") << " steps of " << configuration.at("batch") << ", "
-            << configuration.at("net").get<std::string>() << ", " << configuration.at("latents") << " latents, beta "
-            << formatReal(configuration.at("beta")) << ", " << configuration.at("loss").get<std::string>() << "\n\n";
-  const cli::Json& summary = results.at("summary");
-  const auto textOf = [](const cli::Json& row, const char* key) { return row.at(key).get<std::string>(); };
-  std::size_t width = 0, names = 0;
-  for (const cli::Json& row : summary) width = std::max(width, textOf(row, "variant").size());
-  const auto name = [&](const cli::Json& row) {
+std::string textOf(const cli::Json& row, const char* key) {
+  return row.at(key).get<std::string>();
+}
+
+std::string meanAndSd(const cli::Json& score) {
+  return format("%.3f +- %.3f", score.at("mean"), score.at("sd"));
+}
+
+// What a score has to say of the variant compared with; empty texts where it says nothing.
+struct Change {
+  std::string from, text, p;
+};
+
+Change changeOf(const cli::Json& score) {
+  if (!score.contains("difference") || score["difference"].at("pairs") == 0) return {};
+  const cli::Json& d = score["difference"];
+  Change change{textOf(d, "from"),
+                format("%+.3f [%+.3f, %+.3f]", d.at("mean"), d.at("interval_95").at(0), d.at("interval_95").at(1)),
+                {}};
+  if (d.contains("p")) change.p = format("%.3f (%.3f)", d.at("p"), d.at("p_holm"));  // older files have none
+  return change;
+}
+
+// The first columns of a table: variants and their models.
+class Names {
+ public:
+  explicit Names(const std::vector<cli::Json>& rows) {
+    for (const cli::Json& row : rows) variant_ = std::max(variant_, textOf(row, "variant").size());
+    for (const cli::Json& row : rows) width_ = std::max(width_, of(row).size());
+  }
+  std::string of(const cli::Json& row) const {
     const std::string variant = textOf(row, "variant");
-    return variant + std::string(width - variant.size() + 2, ' ') + textOf(row, "model");
-  };
-  for (const cli::Json& row : summary) names = std::max(names, name(row).size());
-  const auto line = [&](const std::string& left, const std::string& runs, const std::string& mig,
-                        const std::string& difference, const std::string& p, const std::string& rotated,
-                        const std::string& active) {
-    std::printf("%-*s  %4s  %-15s  %-24s  %-13s  %-15s  %s\n", static_cast<int>(names), left.c_str(), runs.c_str(),
-                mig.c_str(), difference.c_str(), p.c_str(), rotated.c_str(), active.c_str());
-  };
-  const auto meanAndSd = [](const cli::Json& score) {
-    return format("%.3f +- %.3f", score.at("mean"), score.at("sd"));
+    return variant + std::string(variant_ - variant.size() + 2, ' ') + textOf(row, "model");
+  }
+  int width() const { return static_cast<int>(width_); }
+
+ private:
+  std::size_t variant_ = 0, width_ = 0;
+};
+
+std::string profileOf(const cli::Json& configuration, const cli::Json& steps) {
+  std::ostringstream text;
+  text << "profile " << textOf(configuration, "profile") << ": " << steps << " steps of " << configuration.at("batch")
+       << ", " << textOf(configuration, "net");
+  return text.str();
+}
+
+void printChanges(const std::string& against) {
+  if (!against.empty())
+    std::printf("changes are from %s, over pairs of one seed; p: sign-flip test over the runs\n", against.c_str());
+}
+
+void printMig(const cli::Json& results, const std::vector<cli::Json>& summary) {
+  const cli::Json& configuration = results.at("configuration");
+  std::cout << "MIG, mean +- sd; " << profileOf(configuration, configuration.at("steps")) << ", "
+            << configuration.at("latents") << " latents, beta " << formatReal(configuration.at("beta")) << ", "
+            << textOf(configuration, "loss") << "\n\n";
+  const Names names(summary);
+  const auto line = [&](const std::string& left, const std::string& runs, const std::string& mig, const Change& change,
+                        const std::string& rotated, const std::string& active) {
+    std::printf("%-*s  %4s  %-15s  %-24s  %-13s  %-15s  %s\n", names.width(), left.c_str(), runs.c_str(), mig.c_str(),
+                change.text.c_str(), change.p.c_str(), rotated.c_str(), active.c_str());
   };
   std::string against;
-  line("", "runs", "MIG", "change [95 % interval]", "p (Holm)", "rotated MIG", "active units");
+  line("", "runs", "MIG", {"", "change [95 % interval]", "p (Holm)"}, "rotated MIG", "active units");
   for (const cli::Json& row : summary) {
-    const cli::Json& mig = row.at("mig");
-    std::string change, p;
-    if (mig.contains("difference") && mig["difference"].at("pairs") != 0) {
-      const cli::Json& d = mig["difference"];
-      against = textOf(d, "from");
-      change = format("%+.3f [%+.3f, %+.3f]", d.at("mean"), d.at("interval_95").at(0), d.at("interval_95").at(1));
-      if (d.contains("p")) p = format("%.3f (%.3f)", d.at("p"), d.at("p_holm"));  // older files have none
-    }
-    line(name(row), std::to_string(row.at("runs").get<std::uint64_t>()), meanAndSd(mig), change, p,
+    const Change change = changeOf(row.at("mig"));
+    if (!change.from.empty()) against = change.from;
+    line(names.of(row), std::to_string(row.at("runs").get<std::uint64_t>()), meanAndSd(row.at("mig")), change,
          meanAndSd(row.at("rotated_mig")),
          isVariational(textOf(row, "model")) ? format("%.1f", row.at("active_units")) : "-");
   }
   std::cout << "\nper seed:\n";
   for (const cli::Json& row : summary) {
-    std::printf("%-*s ", static_cast<int>(names), name(row).c_str());
+    std::printf("%-*s ", names.width(), names.of(row).c_str());
     for (const cli::Json& point : row.at("mig").at("points")) std::printf(" %.3f", point.at("value").get<double>());
     std::printf("\n");
   }
@@ -135,8 +170,48 @@ void printTable(const cli::Json& results, const std::string& path) {
   std::printf("\nperfect codes score %.3f, randomly rotated factors %.3f +- %.3f; R: %s\n",
               calibration.at("ceiling").get<double>(), calibration.at("floor").get<double>(),
               calibration.at("floor_sd").get<double>(), textOf(configuration, "rotation").c_str());
-  if (!against.empty())
-    std::printf("changes are from %s, over pairs of one seed; p: sign-flip test over the runs\n", against.c_str());
+  printChanges(against);
+}
+
+// Accuracies: of each variant and model the mean over the factors, then every factor.
+void printProbes(const cli::Json& results, const std::vector<cli::Json>& summary) {
+  const cli::Json& any = summary.front().at("probe");
+  std::cout << "Accuracy of supervised probes on " << any.at("test_images") << " held-out images, learnt from "
+            << any.at("train_images") << ", mean +- sd;\n"
+            << profileOf(results.at("configuration"), results.at("probe").at("steps")) << "\n\n";
+  const Names names(summary);
+  std::size_t factors = 4;  // "mean"
+  for (const auto& item : any.at("per_factor").items()) factors = std::max(factors, item.key().size());
+  const auto line = [&](const std::string& left, const std::string& runs, const std::string& factor,
+                        const std::string& accuracy, const Change& change, const std::string& error,
+                        const std::string& chance, const std::string& ceiling) {
+    char text[512];
+    std::snprintf(text, sizeof text, "%-*s  %4s  %-*s  %-15s  %-24s  %-13s  %-10s  %-7s  %s", names.width(),
+                  left.c_str(), runs.c_str(), static_cast<int>(factors), factor.c_str(), accuracy.c_str(),
+                  change.text.c_str(), change.p.c_str(), error.c_str(), chance.c_str(), ceiling.c_str());
+    std::string trimmed = text;
+    trimmed.erase(trimmed.find_last_not_of(' ') + 1);
+    std::printf("%s\n", trimmed.c_str());
+  };
+  std::string against;
+  line("", "runs", "", "accuracy", {"", "change [95 % interval]", "p (Holm)"}, "levels off", "a guess", "at most");
+  for (const cli::Json& row : summary) {
+    const cli::Json& probe = row.at("probe");
+    const Change change = changeOf(probe);
+    if (!change.from.empty()) against = change.from;
+    line(names.of(row), std::to_string(row.at("runs").get<std::uint64_t>()), "mean", meanAndSd(probe), change, "", "",
+         "");
+    for (const auto& [name, factor] : probe.at("per_factor").items()) {
+      line("", "", name, meanAndSd(factor), changeOf(factor),
+           factor.contains("error") ? format("%.3f", factor["error"]) : "-",
+           format("%.3f", 1 / factor.at("levels").get<double>()), format("%.3f", factor.at("ceiling")));
+    }
+  }
+  std::printf("\n");
+  printChanges(against);
+}
+
+void printFailures(const cli::Json& results) {
   std::size_t failed = 0;
   for (const cli::Json& row : results.at("rows")) {
     if (!row.contains("error")) continue;
@@ -146,6 +221,9 @@ void printTable(const cli::Json& results, const std::string& path) {
     }
   }
   if (failed > 3) std::printf("failed: %zu runs in all\n", failed);
+}
+
+void printMissing(const cli::Json& results) {
   std::size_t wanted = 0;
   for (const auto& [label, source] : results.at("sources").items()) {
     const std::size_t at = label.find('@');
@@ -156,6 +234,17 @@ void printTable(const cli::Json& results, const std::string& path) {
   }
   if (results.at("rows").size() < wanted)
     std::printf("%zu of %zu runs are still missing\n", wanted - results.at("rows").size(), wanted);
+}
+
+// The table of a results.json, whoever made it and wherever.
+void printTable(const cli::Json& results, const std::string& path) {
+  std::vector<cli::Json> scored, probed;
+  for (const cli::Json& row : results.at("summary")) (row.contains("probe") ? probed : scored).push_back(row);
+  if (!scored.empty() || probed.empty()) printMig(results, scored);
+  if (!scored.empty() && !probed.empty()) std::printf("\n");
+  if (!probed.empty()) printProbes(results, probed);
+  printFailures(results);
+  printMissing(results);
   std::printf("%s\n", path.c_str());
 }
 

@@ -11,11 +11,12 @@ struct NamedPart {
   const char* summary;
 };
 
-constexpr std::array<NamedPart, 4> kModels{{
+constexpr std::array<NamedPart, 5> kModels{{
     {"ae", "autoencoder, deterministic code"},
     {"beta-vae", "rec + beta KL (Higgins et al., ICLR 2017)"},
     {"beta-tcvae", "rec + KL + (beta - 1) total correlation (Chen et al., NeurIPS 2018)"},
     {"pcl", "permutation-contrastive learning, not variational (Hyvarinen and Morioka, AISTATS 2017)"},
+    {"probe", "supervised: reads every factor off held-out images; accuracies instead of codes"},
 }};
 
 }  // namespace offaxis::cli

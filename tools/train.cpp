@@ -1,10 +1,12 @@
-// offaxis train: trains one autoencoder on a source.
+// offaxis train: trains one model on a source.
 #include "learn/trainer.h"
 
 #include <cstdio>
 #include <iostream>
+#include <optional>
 
 #include "learn/cached_source.h"
+#include "learn/probe.h"
 #include "tools/cli.h"
 #include "tools/terminal.h"
 #include "variants/expression.h"
@@ -15,9 +17,11 @@ using namespace offaxis;
 
 const cli::Verb kVerb{
     "train",
-    "train an autoencoder on a dataset or variant",
+    "train a model on a dataset or variant",
     "RUN/ gets checkpoint.h5 and run.json. Stopped by Ctrl-C or killed, the same command goes on from the last\n"
-    "checkpoint and ends with the same bits. A run is a pure function of source and options on one machine.",
+    "checkpoint and ends with the same bits. A run is a pure function of source and options on one machine.\n"
+    "The model probe is supervised: beta, latents and loss play no part, and its accuracies on held-out images are "
+    "said.",
     {{"SOURCE", true, false, "a dataset, a file, or either with a variant: xysquares:spacing=1+noise:eps=0.1"}},
     {{"output,o", "RUN/", "", "directory of the run, made where it is missing"},
      {"model", "NAME", "beta-vae", "one of `offaxis list models`"},
@@ -62,6 +66,19 @@ Settings parse(const cli::Arguments& arguments) {
   return settings;
 }
 
+void printAccuracies(const ProbeResult& probed) {
+  std::printf("accuracy on %llu held-out images, learnt from %llu: mean %.3f\n",
+              static_cast<unsigned long long>(probed.testImages), static_cast<unsigned long long>(probed.trainImages),
+              probed.mean);
+  for (const ProbedFactor& factor : probed.factors) std::printf("  %s %.3f\n", factor.name.c_str(), factor.accuracy);
+}
+
+cli::Json accuraciesOf(const ProbeResult& probed) {
+  cli::Json accuracies = cli::Json::object();
+  for (const ProbedFactor& factor : probed.factors) accuracies[factor.name] = factor.accuracy;
+  return accuracies;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -69,6 +86,20 @@ int main(int argc, char** argv) {
     const Settings settings = parse(arguments);
     const SourcePtr source = openSource(settings.source);
     const TrainResult result = trainVae(cachedWhereSlow(source), settings.train, settings.output, arguments.context);
+    std::optional<ProbeResult> probed;
+    if (isSupervised(settings.train.model))
+      probed = probe(source, settings.output, settings.train.device, arguments.context);
+    if (arguments.json && probed) {
+      cli::printJson("complete", {{"run", settings.output},
+                                  {"steps", result.steps},
+                                  {"test_images", probed->testImages},
+                                  {"train_images", probed->trainImages},
+                                  {"mean", probed->mean},
+                                  {"per_factor", accuraciesOf(*probed)},
+                                  {"device", result.device},
+                                  {"seconds", result.seconds}});
+      return 0;
+    }
     if (arguments.json) {
       cli::printJson("complete", {{"run", settings.output},
                                   {"steps", result.steps},
@@ -84,7 +115,9 @@ int main(int argc, char** argv) {
                 source->info().expression().c_str(), static_cast<unsigned long long>(result.steps),
                 result.device.c_str(), cli::formatDuration(result.seconds).c_str(),
                 result.alreadyDone ? " (was done already)" : "");
-    if (isVariational(settings.train.model)) {
+    if (probed) {
+      printAccuracies(*probed);
+    } else if (isVariational(settings.train.model)) {
       std::printf("reconstruction %.2f, KL %.2f nats, %llu of %d units active\n", result.reconstruction, result.kl,
                   static_cast<unsigned long long>(result.activeUnits), settings.train.latents);
     } else {

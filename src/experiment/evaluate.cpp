@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -16,6 +17,7 @@
 #include "core/rotation.h"
 #include "core/text.h"
 #include "experiment/encoder_codes.h"
+#include "experiment/probe_json.h"
 #include "learn/cached_source.h"
 #include "learn/encode.h"
 #include "measure/metrics.h"
@@ -72,6 +74,11 @@ std::string psiOf(const std::string& expression) {
   return expression.substr(at + 4, expression.find(',', at) - at - 4);
 }
 
+// Whether two objects say the same, in whatever order.
+bool sameContent(const Json& a, const Json& b) {
+  return nlohmann::json(a) == nlohmann::json(b);
+}
+
 Json summaryJson(const Summary& summary, const std::vector<std::uint64_t>& seeds, const std::string& baseline) {
   Json points = Json::array();
   for (std::size_t i = 0; i < seeds.size(); ++i) points.push_back({{"seed", seeds[i]}, {"value", summary.points[i]}});
@@ -85,13 +92,75 @@ Json summaryJson(const Summary& summary, const std::vector<std::uint64_t>& seeds
   return json;
 }
 
+Json summaryJson(const ProbeSummary& probe, const std::vector<std::uint64_t>& seeds, const std::string& baseline) {
+  Json json = summaryJson(probe.mean, seeds, baseline);
+  json["test_images"] = probe.testImages;
+  json["train_images"] = probe.trainImages;
+  Json factors = Json::object();
+  for (const ProbeSummary::Of& of : probe.factors) {
+    Json factor = summaryJson(of.accuracy, seeds, baseline);
+    factor["levels"] = of.means.levels;
+    factor["ceiling"] = of.means.ceiling;
+    factor["cross_entropy"] = of.means.crossEntropy;
+    if (of.means.error) factor["error"] = *of.means.error;
+    factors[of.factor] = std::move(factor);
+  }
+  json["per_factor"] = std::move(factors);
+  return json;
+}
+
+Json summaryJson(const EvaluationSummary& summary, const std::string& baseline) {
+  Json json{{"variant", summary.variant}, {"model", summary.model}, {"runs", summary.seeds.size()}};
+  if (summary.probe) {
+    json["probe"] = summaryJson(*summary.probe, summary.seeds, baseline);
+    json["seconds"] = summary.seconds;
+    return json;
+  }
+  json["mig"] = summaryJson(summary.mig, summary.seeds, baseline);
+  json["rotated_mig"] = summaryJson(summary.rotated, summary.seeds, baseline);
+  json["active_units"] = summary.activeUnits;
+  json["reconstruction"] = summary.reconstruction;
+  json["kl"] = summary.kl;
+  json["seconds"] = summary.seconds;
+  return json;
+}
+
+// The arms' sources, by expression. They share what they have in common: variants of one base read one cached copy of
+// it, and arms of one expression are one source.
+std::map<std::string, SourcePtr> openArms(const std::vector<EvaluationArm>& arms, std::uint32_t size) {
+  std::map<std::string, SourcePtr> sources, bases;
+  std::map<std::string, int> uses;
+  for (const EvaluationArm& arm : arms) {
+    if (sources.emplace(arm.expression, nullptr).second) ++uses[splitExpression(arm.expression).base];
+  }
+  // Bases take their memory before variants: a cached base serves every arm, a cached variant its own.
+  for (const auto& [base, count] : uses) {
+    bases[base] = openSource(base, {size});
+    if (count > 1) bases[base] = cachedWhereSlow(bases[base]);
+  }
+  std::vector<std::string> alone;  // arms that share no memory with others
+  for (const EvaluationArm& arm : arms) {
+    SourcePtr& source = sources[arm.expression];
+    if (source) continue;
+    const SplitExpression split = splitExpression(arm.expression);
+    source = split.variant ? applyVariant(bases[split.base], *split.variant) : bases[split.base];
+    if (split.variant || uses[split.base] == 1) alone.push_back(arm.expression);
+  }
+  std::vector<SourcePtr> slow;
+  for (const std::string& expression : alone) slow.push_back(sources[expression]);
+  slow = cachedWhereSlow(std::move(slow));
+  for (std::size_t i = 0; i < alone.size(); ++i) sources[alone[i]] = slow[i];
+  return sources;
+}
+
 class Evaluation {
  public:
   Evaluation(const EvaluateSettings& settings, const std::string& directory, const Context& context)
       : settings_(settings), directory_(directory), context_(context) {
     check();
+    const std::map<std::string, SourcePtr> sources = openArms(settings_.arms, settings_.profile.size);
     for (const EvaluationArm& arm : settings_.arms) {
-      SourcePtr source = openSource(arm.expression, {settings_.profile.size});
+      const SourcePtr& source = sources.at(arm.expression);
       const SourceInfo& info = source->info();
       if (!arms_.empty() &&
           (info.dataset != first().dataset || info.shape != first().shape || info.grid != first().grid)) {
@@ -100,8 +169,7 @@ class Evaluation {
                         " " + first().dataset + " at " + toString(first().shape),
                     "compare variants of one dataset at one size");
       }
-      std::string identity = sourceIdentity(*source);
-      arms_.push_back({arm, cachedWhereSlow(std::move(source)), std::move(identity)});
+      arms_.push_back({arm, source, sourceIdentity(*source)});
     }
     for (const Factor& factor : first().grid.factors()) sizes_.push_back(static_cast<std::uint32_t>(factor.size()));
     const ModelDefaults defaults = modelDefaults(first());
@@ -265,6 +333,7 @@ class Evaluation {
     train.beta = result_.beta;
     train.loss = result_.loss;
     train.overwrite = settings_.overwrite;
+    if (isSupervised(cell.model)) train.steps = settings_.profile.probeSteps;
     return train;
   }
 
@@ -292,11 +361,17 @@ class Evaluation {
     return json;
   }
 
+  // Of the supervised models alone: beside configuration(), so that a directory without a probe can be given one.
+  Json probeConfiguration() const {
+    return {{"definition", kProbeDefinition}, {"steps", settings_.profile.probeSteps}, {"split_seed", 0}};
+  }
+
   Json identityOf(const Cell& cell) const {
     Json identity = configuration();
     identity["model"] = cell.model;
     identity["seed"] = cell.seed;
     identity["source"] = arms_[cell.arm].identity;
+    if (isSupervised(cell.model)) identity["probe"] = probeConfiguration();
     return identity;
   }
 
@@ -305,14 +380,22 @@ class Evaluation {
   }
 
   [[noreturn]] static void refuse(const std::string& path, const Json& there, const Json& here) {
+    const auto said = [](const Json& json, const std::string& key) {
+      return json.is_object() && json.contains(key) ? json[key].dump() : "missing";
+    };
     std::string what = "it does not say what it was made with";
-    for (const auto& [key, value] : here.items()) {
-      if (there.is_object() && there.contains(key) && there[key] == value) continue;
-      const bool matrix = key == "rotation_matrix";
-      what = key + (matrix ? " differs"
-                           : " is " + (there.is_object() && there.contains(key) ? there[key].dump() : "missing") +
-                                 " there, " + value.dump() + " here");
-      break;
+    for (const Json* side : {&here, &there}) {
+      bool found = false;
+      for (const auto& item : side->items()) {
+        const std::string& key = item.key();
+        found =
+            !there.is_object() || !there.contains(key) || !here.contains(key) || !sameContent(there[key], here[key]);
+        if (!found) continue;
+        const bool matrix = key == "rotation_matrix";
+        what = key + (matrix ? " differs" : " is " + said(there, key) + " there, " + said(here, key) + " here");
+        break;
+      }
+      if (found) break;
     }
     throw Error(ErrorKind::BadFile, path + " belongs to another evaluation: " + what,
                 "use another directory, the same settings, or --force to train anew");
@@ -326,7 +409,7 @@ class Evaluation {
       throw Error(ErrorKind::BadFile, path + " is not a results file", "use another directory, or --force");
     const Json here = configuration();
     const Json there = results.value("configuration", Json());
-    if (there != here) refuse(path, there, here);
+    if (!sameContent(there, here)) refuse(path, there, here);
   }
 
   // The row of a finished run; nothing where there is none yet or where it failed.
@@ -336,12 +419,17 @@ class Evaluation {
     try {
       const Json json = Json::parse(readTextFile(path));
       const Json identity = identityOf(cell);
-      if (json.at("identity") != identity) refuse(path, json.at("identity"), identity);
+      if (!sameContent(json.at("identity"), identity)) refuse(path, json.at("identity"), identity);
       if (json.at("status") != "complete") return std::nullopt;
       EvaluationRow row;
       row.variant = arms_[cell.arm].arm.name;
       row.model = cell.model;
       row.seed = cell.seed;
+      row.seconds = json.at("seconds");
+      if (isSupervised(cell.model)) {
+        row.probe = probeFromJson(json.at("probe"));
+        return row;
+      }
       row.mig.value = json.at("mig").at("value");
       row.mig.perFactor = json.at("mig").at("per_factor").get<std::vector<double>>();
       row.rotated.value = json.at("rotated_mig").at("value");
@@ -350,7 +438,6 @@ class Evaluation {
       row.reconstruction = json.at("reconstruction");
       row.kl = json.at("kl");
       row.activeUnits = json.at("active_units");
-      row.seconds = json.at("seconds");
       return row;
     } catch (const nlohmann::json::exception& e) {
       throw Error(ErrorKind::BadFile, path + " is damaged: " + e.what(), "remove it, and its run is scored again");
@@ -361,6 +448,11 @@ class Evaluation {
     Json json{{"variant", row.variant}, {"model", row.model}, {"seed", row.seed}};
     if (!row.error.empty()) {
       json["error"] = row.error;
+      return json;
+    }
+    if (row.probe) {
+      json["probe"] = toJson(*row.probe);
+      json["seconds"] = row.seconds;
       return json;
     }
     json["mig"] = {{"value", row.mig.value}, {"per_factor", row.mig.perFactor}};
@@ -391,7 +483,7 @@ class Evaluation {
   // The metrics asked for that a row does not hold, or holds by another definition.
   std::vector<std::string> missingMetrics(const EvaluationRow& row) const {
     std::vector<std::string> missing;
-    if (!row.error.empty()) return missing;
+    if (!row.error.empty() || isSupervised(row.model)) return missing;
     for (const std::string& name : metrics_) {
       const Json there = row.scores.value(name, Json::object());
       if (!there.contains("error") && there.value("definition", "") != metric(name).definition) missing.push_back(name);
@@ -436,6 +528,18 @@ class Evaluation {
     return row;
   }
 
+  void scoreCodes(const Cell& cell, const TrainResult& trained, EvaluationRow& row, const Context& context) const {
+    EncodeSettings encodeSettings;
+    encodeSettings.count = settings_.profile.encodeCount;
+    encodeSettings.device = settings_.profile.train.device;
+    const Codes codes = encode(arms_[cell.arm].source, pathOf(cell), encodeSettings, context);
+    row.mig = mig(viewOf(codes));
+    row.rotated = rotatedScore(viewOf(codes));
+    row.reconstruction = trained.reconstruction;
+    row.kl = trained.kl;
+    row.activeUnits = trained.activeUnits;
+  }
+
   EvaluationRow evaluateCell(const Cell& cell, const Context& context) const {
     const OpenArm& arm = arms_[cell.arm];
     EvaluationRow row;
@@ -444,16 +548,12 @@ class Evaluation {
     row.seed = cell.seed;
     try {
       const TrainResult trained = trainVae(arm.source, trainSettings(cell), pathOf(cell), context);
-      EncodeSettings encodeSettings;
-      encodeSettings.count = settings_.profile.encodeCount;
-      encodeSettings.device = settings_.profile.train.device;
-      const Codes codes = encode(arm.source, pathOf(cell), encodeSettings, context);
-      row.mig = mig(viewOf(codes));
-      row.rotated = rotatedScore(viewOf(codes));
-      row.reconstruction = trained.reconstruction;
-      row.kl = trained.kl;
-      row.activeUnits = trained.activeUnits;
       row.seconds = trained.seconds;
+      if (isSupervised(cell.model)) {
+        row.probe = probe(arm.source, pathOf(cell), settings_.profile.train.device, context);
+      } else {
+        scoreCodes(cell, trained, row, context);
+      }
     } catch (const Error& error) {
       // A diverged run is a result; anything else (a full disk, a foreign checkpoint) concerns the whole grid.
       if (error.kind() != ErrorKind::Failed) throw;
@@ -466,8 +566,9 @@ class Evaluation {
 
   void train(const std::vector<std::size_t>& open) {
     if (open.empty()) return;
-    context_.begin("evaluating " + std::to_string(open.size()) + " runs", open.size() * settings_.profile.train.steps,
-                   "steps");
+    std::uint64_t steps = 0;
+    for (const std::size_t i : open) steps += trainSettings(cells_[i]).steps;
+    context_.begin("evaluating " + std::to_string(open.size()) + " runs", steps, "steps");
     std::atomic<std::size_t> next{0};
     std::atomic<std::size_t> finished{cells_.size() - open.size()};
     std::mutex mutex;
@@ -509,66 +610,127 @@ class Evaluation {
     std::rethrow_exception(failure);
   }
 
+  // A finished run of one variant and model, and the run of the same seed that it is compared with, if there is one.
+  struct Run {
+    const EvaluationRow* row;
+    std::size_t arm;
+    const EvaluationRow* partner;
+    std::size_t partnersArm;
+  };
+
+  using Reading = std::function<double(const EvaluationRow&)>;
+
+  Summary summarised(const std::vector<Run>& runs, const Reading& read) const {
+    Summary summary;
+    std::vector<double> from, to;
+    std::vector<std::uint64_t> cluster;
+    for (const Run& run : runs) {
+      summary.points.push_back(read(*run.row));
+      if (run.partner == nullptr) continue;
+      from.push_back(read(*run.partner));
+      to.push_back(read(*run.row));
+      cluster.push_back(run.arm * arms_.size() + run.partnersArm);  // the same from either side
+    }
+    summary.mean = mean(summary.points);
+    summary.sd = standardDeviation(summary.points);
+    summary.difference = pairedDifference(from, to, cluster);
+    return summary;
+  }
+
+  static double averaged(const std::vector<Run>& runs, const Reading& read) {
+    std::vector<double> values;
+    for (const Run& run : runs) values.push_back(read(*run.row));
+    return mean(values);
+  }
+
+  ProbeSummary probeSummary(const std::vector<Run>& runs) const {
+    const ProbeResult& any = *runs[0].row->probe;
+    ProbeSummary summary;
+    summary.trainImages = any.trainImages;
+    summary.testImages = any.testImages;
+    summary.mean = summarised(runs, [](const EvaluationRow& row) { return row.probe->mean; });
+    for (std::size_t k = 0; k < any.factors.size(); ++k) {
+      const auto factor = [k](const EvaluationRow& row) -> const ProbedFactor& { return row.probe->factors.at(k); };
+      ProbeSummary::Of of{any.factors[k].name,
+                          summarised(runs, [&](const EvaluationRow& row) { return factor(row).accuracy; }),
+                          any.factors[k]};
+      of.means.accuracy = of.accuracy.mean;
+      of.means.crossEntropy = averaged(runs, [&](const EvaluationRow& row) { return factor(row).crossEntropy; });
+      if (of.means.error)
+        of.means.error = averaged(runs, [&](const EvaluationRow& row) { return factor(row).error.value_or(0); });
+      summary.factors.push_back(std::move(of));
+    }
+    return summary;
+  }
+
+  EvaluationSummary summaryOf(const std::string& variant, const std::string& model,
+                              const std::vector<Run>& runs) const {
+    EvaluationSummary summary;
+    summary.variant = variant;
+    summary.model = model;
+    for (const Run& run : runs) summary.seeds.push_back(run.row->seed);
+    summary.seconds = averaged(runs, [](const EvaluationRow& row) { return row.seconds; });
+    if (isSupervised(model)) {
+      summary.probe = probeSummary(runs);
+      return summary;
+    }
+    summary.mig = summarised(runs, [](const EvaluationRow& row) { return row.mig.value; });
+    summary.rotated = summarised(runs, [](const EvaluationRow& row) { return row.rotated.value; });
+    summary.activeUnits = averaged(runs, [](const EvaluationRow& row) { return static_cast<double>(row.activeUnits); });
+    summary.reconstruction = averaged(runs, [](const EvaluationRow& row) { return row.reconstruction; });
+    summary.kl = averaged(runs, [](const EvaluationRow& row) { return row.kl; });
+    return summary;
+  }
+
+  static void correct(const std::vector<Summary*>& family) {
+    std::vector<double> p;
+    for (const Summary* summary : family) p.push_back(summary->difference.p);
+    const std::vector<double> corrected = holm(p);
+    for (std::size_t i = 0; i < family.size(); ++i) family[i]->pHolm = corrected[i];
+  }
+
+  std::vector<Run> runsOf(const std::string& variant, const std::string& model) const {
+    std::map<std::uint64_t, std::pair<const EvaluationRow*, std::size_t>> baseline;  // by seed: row and arm
+    const auto each = [&](const std::string& name, const auto& body) {
+      for (std::size_t i = 0; i < cells_.size(); ++i) {
+        if (cells_[i].model == model && arms_[cells_[i].arm].arm.name == name && rows_[i] && rows_[i]->error.empty())
+          body(cells_[i], *rows_[i]);
+      }
+    };
+    each(against(), [&](const Cell& cell, const EvaluationRow& row) { baseline[cell.seed] = {&row, cell.arm}; });
+    std::vector<Run> runs;
+    each(variant, [&](const Cell& cell, const EvaluationRow& row) {
+      const auto partner = baseline.find(row.seed);
+      runs.push_back({&row, cell.arm, nullptr, 0});
+      if (partner == baseline.end()) return;
+      runs.back().partner = partner->second.first;
+      runs.back().partnersArm = partner->second.second;
+    });
+    return runs;
+  }
+
   void fillSummary() {
     result_.summary.clear();
     for (const std::string& model : settings_.models) {
-      std::map<std::uint64_t, std::pair<const EvaluationRow*, std::size_t>> baseline;  // by seed: row and arm
-      const auto each = [&](const std::string& variant, const auto& body) {
-        for (std::size_t i = 0; i < cells_.size(); ++i) {
-          if (cells_[i].model == model && arms_[cells_[i].arm].arm.name == variant && rows_[i] &&
-              rows_[i]->error.empty())
-            body(cells_[i], *rows_[i]);
-        }
-      };
-      each(against(), [&](const Cell& cell, const EvaluationRow& row) { baseline[cell.seed] = {&row, cell.arm}; });
-      std::vector<double> pMig, pRotated;
       const std::size_t before = result_.summary.size();
       for (const std::string& variant : variants_) {
-        EvaluationSummary summary;
-        summary.variant = variant;
-        summary.model = model;
-        std::vector<double> pairedMigs, pairedRotated, baselineMigs, baselineRotated, active, rec, kl, seconds;
-        std::vector<std::uint64_t> cluster;
-        each(variant, [&](const Cell& cell, const EvaluationRow& row) {
-          summary.seeds.push_back(row.seed);
-          summary.mig.points.push_back(row.mig.value);
-          summary.rotated.points.push_back(row.rotated.value);
-          active.push_back(static_cast<double>(row.activeUnits));
-          rec.push_back(row.reconstruction);
-          kl.push_back(row.kl);
-          seconds.push_back(row.seconds);
-          const auto partner = baseline.find(row.seed);
-          if (partner == baseline.end()) return;
-          baselineMigs.push_back(partner->second.first->mig.value);
-          baselineRotated.push_back(partner->second.first->rotated.value);
-          pairedMigs.push_back(row.mig.value);
-          pairedRotated.push_back(row.rotated.value);
-          cluster.push_back(cell.arm * arms_.size() + partner->second.second);  // the same from either side
-        });
-        if (summary.seeds.empty()) continue;  // none made yet, or all failed: nothing can be said of it
-        const auto describe = [&](Summary& s, const std::vector<double>& from, const std::vector<double>& to) {
-          s.mean = mean(s.points);
-          s.sd = standardDeviation(s.points);
-          s.difference = pairedDifference(from, to, cluster);
-        };
-        describe(summary.mig, baselineMigs, pairedMigs);
-        describe(summary.rotated, baselineRotated, pairedRotated);
-        if (variant != against()) {
-          pMig.push_back(summary.mig.difference.p);
-          pRotated.push_back(summary.rotated.difference.p);
+        const std::vector<Run> runs = runsOf(variant, model);
+        if (!runs.empty())  // none made yet, or all failed: nothing can be said of it
+          result_.summary.push_back(summaryOf(variant, model, runs));
+      }
+      std::vector<Summary*> mig, rotated, means, factors;
+      for (std::size_t i = before; i < result_.summary.size(); ++i) {
+        EvaluationSummary& summary = result_.summary[i];
+        if (summary.variant == against()) continue;
+        if (!summary.probe) {
+          mig.push_back(&summary.mig);
+          rotated.push_back(&summary.rotated);
+          continue;
         }
-        summary.activeUnits = mean(active);
-        summary.reconstruction = mean(rec);
-        summary.kl = mean(kl);
-        summary.seconds = mean(seconds);
-        result_.summary.push_back(std::move(summary));
+        means.push_back(&summary.probe->mean);
+        for (ProbeSummary::Of& factor : summary.probe->factors) factors.push_back(&factor.accuracy);
       }
-      const std::vector<double> correctedMig = holm(pMig), correctedRotated = holm(pRotated);
-      for (std::size_t i = before, k = 0; i < result_.summary.size(); ++i) {
-        if (result_.summary[i].variant == against()) continue;
-        result_.summary[i].mig.pHolm = correctedMig[k];
-        result_.summary[i].rotated.pHolm = correctedRotated[k++];
-      }
+      for (const std::vector<Summary*>* family : {&mig, &rotated, &means, &factors}) correct(*family);
     }
   }
 
@@ -602,30 +764,22 @@ class Evaluation {
       if (row) rows.push_back(rowJson(*row));
     }
     Json summaries = Json::array();
-    for (const EvaluationSummary& summary : result_.summary) {
-      const std::string baseline = summary.variant == against() ? "" : against();
-      summaries.push_back({{"variant", summary.variant},
-                           {"model", summary.model},
-                           {"runs", summary.seeds.size()},
-                           {"mig", summaryJson(summary.mig, summary.seeds, baseline)},
-                           {"rotated_mig", summaryJson(summary.rotated, summary.seeds, baseline)},
-                           {"active_units", summary.activeUnits},
-                           {"reconstruction", summary.reconstruction},
-                           {"kl", summary.kl},
-                           {"seconds", summary.seconds}});
-    }
-    const Json results{{"schema_version", kSchemaVersion},
-                       {"status", result_.complete ? "complete" : "partial"},
-                       {"configuration", configuration()},
-                       {"seeds", seeds_},
-                       {"models", settings_.models},
-                       {"sources", sources},
-                       {"calibration",
-                        {{"ceiling", result_.calibration.ceiling},
-                         {"floor", result_.calibration.floor},
-                         {"floor_sd", result_.calibration.floorSd}}},
-                       {"summary", summaries},
-                       {"rows", rows}};
+    for (const EvaluationSummary& summary : result_.summary)
+      summaries.push_back(summaryJson(summary, summary.variant == against() ? "" : against()));
+    Json results{{"schema_version", kSchemaVersion},
+                 {"status", result_.complete ? "complete" : "partial"},
+                 {"configuration", configuration()}};
+    if (std::any_of(settings_.models.begin(), settings_.models.end(), isSupervised))
+      results["probe"] = probeConfiguration();
+    results.update(Json{{"seeds", seeds_},
+                        {"models", settings_.models},
+                        {"sources", sources},
+                        {"calibration",
+                         {{"ceiling", result_.calibration.ceiling},
+                          {"floor", result_.calibration.floor},
+                          {"floor_sd", result_.calibration.floorSd}}},
+                        {"summary", summaries},
+                        {"rows", rows}});
     result_.path = directory_ + "/results.json";
     writeTextFile(result_.path, results.dump(2) + "\n", Overwrite::Replace);
   }

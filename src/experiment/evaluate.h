@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/context.h"
 #include "experiment/profile.h"
+#include "learn/probe.h"
 #include "measure/mig.h"
 #include "measure/statistics.h"
 
@@ -56,7 +58,8 @@ struct EvaluationRow {
   std::string variant;
   std::string model;
   std::uint64_t seed = 0;
-  std::string error;  // of a failed run; empty otherwise
+  std::string error;                 // of a failed run; empty otherwise
+  std::optional<ProbeResult> probe;  // of a supervised model, which has neither codes nor scores
   MigResult mig;
   MigResult rotated;  // against R w: see measure/mig.h
   // {"dci": {..}, ..}, see measure/score_json.h; a metric that could not score the codes has an "error" instead.
@@ -75,10 +78,24 @@ struct Summary {
   double pHolm = 1;             // difference.p, corrected for all variants of one model
 };
 
+// Accuracies on held-out images.
+struct ProbeSummary {
+  struct Of {
+    std::string factor;
+    Summary accuracy;    // pHolm: corrected for all variants and factors
+    ProbedFactor means;  // over the runs; its counts are those of one run
+  };
+  Summary mean;  // over the factors
+  std::vector<Of> factors;
+  std::uint64_t trainImages = 0;
+  std::uint64_t testImages = 0;
+};
+
 struct EvaluationSummary {
   std::string variant;
   std::string model;
-  std::vector<std::uint64_t> seeds;  // of the points
+  std::vector<std::uint64_t> seeds;   // of the points
+  std::optional<ProbeSummary> probe;  // of a supervised model; what follows, but the seconds, is of the others
   Summary mig;
   Summary rotated;
   double activeUnits = 0;  // means
@@ -105,6 +122,7 @@ struct EvaluationResult {
 //   directory/runs/VARIANT_MODEL_SEED.lock  held by the process that makes it: several may fill one directory
 //   directory/runs/VARIANT_MODEL_SEED.json  its row, with all that it depends on
 //   directory/results.json                  rows and summary; status "partial" until every row is there
+// The model "probe" has accuracies in its rows where the others have scores: see learn/probe.h.
 // Resumable at any moment, within runs too. Where other processes hold the remaining cells, returns an incomplete
 // result. R is that of the first arm's psi that names one, else
 // rotationMatrix("blocks"). Throws Error(BadFile) where the directory holds rows of another configuration or other

@@ -14,6 +14,7 @@ std::vector<EvaluationProfile> profiles() {
   quick.train.steps = 5000;
   quick.train.learningRate = 1e-3;
   quick.train.checkpointEvery = 500;
+  quick.probeSteps = 3000;
 
   EvaluationProfile pilot;
   pilot.name = "pilot";
@@ -22,6 +23,7 @@ std::vector<EvaluationProfile> profiles() {
   pilot.train.steps = 10000;
   pilot.train.learningRate = 5e-4;
   pilot.train.checkpointEvery = 500;
+  pilot.probeSteps = 10000;
 
   EvaluationProfile paper;
   paper.name = "paper";
@@ -29,6 +31,7 @@ std::vector<EvaluationProfile> profiles() {
   paper.train.net = "conv64";
   paper.train.steps = 300000;
   paper.train.learningRate = 1e-4;
+  paper.probeSteps = 30000;
   return {quick, pilot, paper};
 }
 

@@ -16,6 +16,7 @@ struct EvaluationProfile {
   std::uint64_t seeds = 0;            // runs per variant and model
   std::uint64_t encodeCount = 10000;  // images that scores are computed on
   TrainSettings train;                // but model, seed, latents and beta
+  std::uint64_t probeSteps = 0;       // instead of train.steps, of supervised models
 };
 
 std::vector<std::string> profileNames();

@@ -1,31 +1,28 @@
 #include "learn/cached_source.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
 #include <new>
+#include <utility>
+
+#include "learn/image_memory.h"
 
 namespace offaxis {
 namespace {
 
-// What the cached sources of this process may come to hold, in bytes.
-std::atomic<std::uint64_t> reserved{0};
+using Clock = std::chrono::steady_clock;
 
 class CachedSource final : public Source {
  public:
-  // The caller has reserved the images' bytes.
-  explicit CachedSource(SourcePtr source)
-      : source_(std::move(source)),
+  // `memory` holds the images' bytes.
+  CachedSource(SourcePtr source, ImageMemory memory)
+      : memory_(std::move(memory)),
+        source_(std::move(source)),
         bytes_(source_->info().shape.bytes()),
         images_(new std::uint8_t[source_->size() * bytes_]),  // left untouched: the kernel commits pages as they fill
         states_(source_->size()) {}
-
-  ~CachedSource() override { reserved -= source_->size() * bytes_; }
-  CachedSource(const CachedSource&) = delete;
-  CachedSource& operator=(const CachedSource&) = delete;
 
   const SourceInfo& info() const override { return source_->info(); }
   std::uint64_t size() const override { return source_->size(); }
@@ -49,46 +46,54 @@ class CachedSource final : public Source {
  private:
   enum State : std::uint8_t { kEmpty, kBusy, kReady };
 
+  ImageMemory memory_;
   SourcePtr source_;
   std::uint64_t bytes_;
   std::unique_ptr<std::uint8_t[]> images_;
   mutable std::vector<std::atomic<std::uint8_t>> states_;
 };
 
-std::uint64_t physicalMemory() {
-  const long pages = ::sysconf(_SC_PHYS_PAGES);
-  const long page = ::sysconf(_SC_PAGESIZE);
-  return pages > 0 && page > 0 ? static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page) : 0;
+// Of one image, from memory where a cache beneath has it.
+Clock::duration timeOf(const Source& source) {
+  constexpr std::uint64_t kImages = 64;
+  std::vector<std::uint8_t> image(source.info().shape.bytes());
+  auto fastest = Clock::duration::max();
+  for (std::uint64_t i = 0; i < kImages; ++i) {
+    const std::uint64_t row = i * (source.size() - 1) / kImages;
+    source.read(row, image.data());  // pays for warming up, and for what a cache beneath keeps
+    const auto start = Clock::now();
+    source.read(row, image.data());
+    fastest = std::min(fastest, Clock::now() - start);
+  }
+  return fastest;
 }
 
 }  // namespace
 
 SourcePtr cached(SourcePtr source) {
-  const std::uint64_t bytes = source->size() * source->info().shape.bytes();
-  if ((reserved += bytes) > physicalMemory() / 4) {
-    reserved -= bytes;
-    return source;
-  }
+  ImageMemory memory(source->size() * source->info().shape.bytes());
+  if (!memory.held()) return source;
   try {
-    return std::make_shared<CachedSource>(source);
+    return std::make_shared<CachedSource>(source, std::move(memory));
   } catch (const std::bad_alloc&) {
-    reserved -= bytes;
     return source;
   }
 }
 
 SourcePtr cachedWhereSlow(SourcePtr source) {
-  using Clock = std::chrono::steady_clock;
-  constexpr std::uint64_t kImages = 64;
+  return cachedWhereSlow(std::vector<SourcePtr>{std::move(source)})[0];
+}
+
+std::vector<SourcePtr> cachedWhereSlow(std::vector<SourcePtr> sources) {
   constexpr std::chrono::microseconds kWorthwhile(20);  // an image; a training step takes about 200 for each of its own
-  std::vector<std::uint8_t> image(source->info().shape.bytes());
-  auto fastest = Clock::duration::max();  // the first reads pay for warming up
-  for (std::uint64_t i = 0; i < kImages; ++i) {
-    const auto start = Clock::now();
-    source->read(i * (source->size() - 1) / kImages, image.data());
-    fastest = std::min(fastest, Clock::now() - start);
+  std::vector<std::pair<Clock::duration, std::size_t>> slow;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const Clock::duration spent = timeOf(*sources[i]);
+    if (spent > kWorthwhile) slow.emplace_back(spent, i);
   }
-  return fastest > kWorthwhile ? cached(std::move(source)) : source;
+  std::sort(slow.rbegin(), slow.rend());
+  for (const auto& entry : slow) sources[entry.second] = cached(sources[entry.second]);
+  return sources;
 }
 
 }  // namespace offaxis

@@ -3,41 +3,18 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/philox.h"
-#include "learn/checkpoint.h"
 #include "learn/device.h"
 #include "learn/image_feed.h"
-#include "learn/nets.h"
-#include "learn/run_directory.h"
+#include "learn/trained_encoder.h"
+#include "learn/trainer.h"
 
 namespace offaxis {
 namespace {
 
 constexpr std::uint64_t kChunk = 64;
-
-Encoder loadEncoder(const Source& source, const std::string& path) {
-  const std::string identity = checkpointIdentity(path);
-  const SourceInfo& info = source.info();
-  try {
-    const auto run = nlohmann::json::parse(identity);
-    if (run.at("dataset") != info.dataset || run.at("image") != toString(info.shape)) {
-      throw Error(ErrorKind::BadFile, path + " was trained on " + run.at("dataset").get<std::string>() + " at " +
-                                          run.at("image").get<std::string>() + ", the source is " + info.dataset +
-                                          " at " + toString(info.shape));
-    }
-    Encoder encoder(NetSettings::preset(run.at("net"), info.shape, run.at("latents")));
-    NamedTensors parameters;
-    for (const auto& item : encoder->named_parameters())
-      parameters.emplace_back("parameters/encoder/" + item.key(), item.value());
-    loadCheckpoint(path, identity, parameters);
-    return encoder;
-  } catch (const nlohmann::json::exception&) {
-    throw Error(ErrorKind::BadFile, path + " does not say what it was trained on");
-  }
-}
 
 }  // namespace
 
@@ -45,7 +22,12 @@ Codes encode(SourcePtr source, const std::string& runDirectory, const EncodeSett
              const Context& context) {
   prepareTrainingThread();
   const torch::Device device = openDevice(settings.device);
-  Encoder encoder = loadEncoder(*source, checkpointPath(runDirectory));
+  const TrainedEncoder trained = loadEncoder(*source, runDirectory);
+  if (isSupervised(trained.model)) {
+    throw Error(ErrorKind::BadFile, runDirectory + " holds a supervised " + trained.model + ", which has no codes",
+                "encode with an autoencoder or pcl; `offaxis evaluate --models probe` gives a probe's accuracies");
+  }
+  Encoder encoder = trained.encoder;
   encoder->to(device);
 
   Codes result;

@@ -95,6 +95,7 @@ class PermutationContrastive final : public Objective {
   }
   torch::nn::Module* head() override { return &head_; }
   bool needsPairs() const override { return true; }
+  bool decodes() const override { return false; }
 
  private:
   torch::Tensor regression(const torch::Tensor& now, const torch::Tensor& next) const {
@@ -104,6 +105,23 @@ class PermutationContrastive final : public Objective {
   }
 
   PclHead head_;
+};
+
+// Supervised: the encoder's means are the logits of one softmax per factor, log p(levels | image) is maximised. The log
+// variances play no part.
+class Probe final : public Objective {
+ public:
+  explicit Probe(const ObjectiveSettings& settings) : heads_(settings.heads) {}
+
+  Losses evaluate(Encoder& encoder, Decoder&, const Batch& batch) const override {
+    const torch::Tensor logits = encoder->forward(batch.images).first;
+    const torch::Tensor loss = probeCrossEntropies(heads_, logits, batch.labels).sum();
+    return {loss, loss, torch::zeros({}, loss.options())};
+  }
+  bool decodes() const override { return false; }
+
+ private:
+  std::vector<ProbeHead> heads_;
 };
 
 using Factory = std::function<std::unique_ptr<Objective>(const ObjectiveSettings&)>;
@@ -117,7 +135,8 @@ const std::vector<std::pair<std::string, Factory>>& registry() {
   static const std::vector<std::pair<std::string, Factory>> kModels{{"ae", make<Autoencoder>()},
                                                                     {"beta-vae", make<BetaVae>()},
                                                                     {"beta-tcvae", make<BetaTcVae>()},
-                                                                    {"pcl", make<PermutationContrastive>()}};
+                                                                    {"pcl", make<PermutationContrastive>()},
+                                                                    {"probe", make<Probe>()}};
   return kModels;
 }
 
@@ -145,7 +164,11 @@ std::unique_ptr<Objective> makeObjective(const std::string& model, const Objecti
 }
 
 bool isVariational(const std::string& model) {
-  return model != "ae" && model != "pcl";
+  return model != "ae" && model != "pcl" && !isSupervised(model);
+}
+
+bool isSupervised(const std::string& model) {
+  return model == "probe";
 }
 
 std::string toString(PixelLoss loss) {

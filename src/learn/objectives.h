@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "learn/nets.h"
+#include "learn/probe_heads.h"
 
 namespace offaxis {
 
@@ -37,6 +38,7 @@ struct ObjectiveSettings {
   PixelLoss loss = PixelLoss::Bernoulli;
   double beta = 1;
   int latents = 1;
+  std::vector<ProbeHead> heads = {};  // of a supervised model
 };
 
 struct Batch {
@@ -44,11 +46,12 @@ struct Batch {
   torch::Tensor eta;     // f32 [N,L], standard normal
   // f32 [N,C,H,W]: the image one time step on from each; undefined unless the model needsPairs().
   torch::Tensor following = {};
+  torch::Tensor labels = {};  // i64 [N,heads], see probeLabels(); undefined unless the model isSupervised()
 };
 
 struct Losses {
   torch::Tensor total;           // scalars; total is what is minimised
-  torch::Tensor reconstruction;  // of "pcl" its contrastive loss: it reconstructs nothing
+  torch::Tensor reconstruction;  // of "pcl" and "probe" their own loss: they reconstruct nothing
   torch::Tensor kl;
 };
 
@@ -59,6 +62,8 @@ class Objective {
   // Parameters beside the encoder's and decoder's, to be trained and kept with them; null where there are none.
   virtual torch::nn::Module* head() { return nullptr; }
   virtual bool needsPairs() const { return false; }
+  // Whether the decoder takes part; one that does not is neither trained nor kept.
+  virtual bool decodes() const { return true; }
 };
 
 // Throws Error(Usage) for an unknown name, listing modelNames() (learn/trainer.h), and for a beta that the model does

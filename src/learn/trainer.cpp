@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -17,6 +18,8 @@
 #include "learn/device.h"
 #include "learn/image_feed.h"
 #include "learn/objectives.h"
+#include "learn/probe.h"
+#include "learn/probe_heads.h"
 #include "learn/run_directory.h"
 #include "learn/transitions.h"
 #include "storage/hash.h"
@@ -30,7 +33,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kSchemaVersion = 1;
 constexpr std::int64_t kStatisticsImages = 2048;
-constexpr double kActiveBelow = 0.8;  // mean posterior variance: below it a latent carries information
+constexpr double kAverageDecay = 0.999;  // a step, of the weights' running mean
+constexpr double kActiveBelow = 0.8;     // mean posterior variance: below it a latent carries information
 
 void check(const TrainSettings& settings) {
   const auto require = [](bool holds, const std::string& what) {
@@ -52,6 +56,22 @@ void makeDirectory(const std::string& path) {
   }
 }
 
+ObjectiveSettings objectiveSettings(const Source& source, const TrainSettings& settings) {
+  if (isSupervised(settings.model)) return {{}, 0, settings.latents, probeHeads(source.info().grid)};
+  return {pixelLossFromString(settings.loss), settings.beta, settings.latents, {}};
+}
+
+// `settings` with nothing left open, and what plays no part in the model at one fixed value.
+TrainSettings resolved(const Source& source, TrainSettings settings) {
+  settings.net = resolveNet(settings.net, source.info().shape);
+  if (isSupervised(settings.model)) {
+    settings.beta = 0;
+    settings.latents = static_cast<int>(probeWidth(probeHeads(source.info().grid)));
+    settings.loss = "cross-entropy";
+  }
+  return settings;
+}
+
 // One run, from its settings to its files.
 class Training {
  public:
@@ -64,8 +84,7 @@ class Training {
         net_(NetSettings::preset(settings.net, source_->info().shape, settings.latents)),
         encoder_(net_),
         decoder_(net_),
-        objective_(
-            makeObjective(settings.model, {pixelLossFromString(settings.loss), settings.beta, settings.latents})),
+        objective_(makeObjective(settings.model, objectiveSettings(*source_, settings))),
         identity_(runIdentity(*source_, settings)),
         rows_(settings.seed, "batches"),
         eta_(settings.seed, "eta"),
@@ -77,12 +96,19 @@ class Training {
     decoder_->to(device_);
     if (objective_->head()) objective_->head()->to(device_);
     if (objective_->needsPairs()) transitions_.emplace(*source_);
+    if (isSupervised(settings_.model)) {
+      learnt_ = probeSplit(*source_).train;
+      heads_ = probeHeads(source_->info().grid);
+    }
     std::vector<torch::Tensor> parameters;
     for (const auto& [scope, module] : modules()) {
       for (const auto& item : module->named_parameters()) {
         names_.push_back(scope + "/" + item.key());
         parameters.push_back(item.value());
       }
+    }
+    if (isSupervised(settings_.model)) {
+      for (const torch::Tensor& parameter : parameters) average_.push_back(parameter.detach().clone());
     }
     adam_ = std::make_unique<Adam>(std::move(parameters), settings_.learningRate);
   }
@@ -129,16 +155,20 @@ class Training {
   std::uint64_t step() { return static_cast<std::uint64_t>(at(kStep)); }
 
   std::vector<std::pair<std::string, torch::nn::Module*>> modules() {
-    std::vector<std::pair<std::string, torch::nn::Module*>> all{{"encoder", encoder_.get()},
-                                                                {"decoder", decoder_.get()}};
+    std::vector<std::pair<std::string, torch::nn::Module*>> all{{"encoder", encoder_.get()}};
+    if (objective_->decodes()) all.emplace_back("decoder", decoder_.get());
     if (objective_->head()) all.emplace_back("head", objective_->head());
     return all;
   }
 
   Batch batch(const Philox& rows, const Philox& eta, const Philox& steps, std::uint64_t index, std::uint64_t count) {
     std::vector<std::int64_t> drawn(count);
-    for (std::uint64_t i = 0; i < count; ++i)
-      drawn[i] = static_cast<std::int64_t>(rows.below(source_->size(), index, i));
+    const std::uint64_t among = learnt_.empty() ? source_->size() : learnt_.size();
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const std::uint64_t draw = rows.below(among, index, i);
+      drawn[i] = static_cast<std::int64_t>(learnt_.empty() ? draw : learnt_[draw]);
+    }
+    if (!heads_.empty()) return {feed_.gather(drawn), {}, {}, probeLabels(*source_, heads_, drawn).to(device_)};
     torch::Tensor noise = torch::empty({static_cast<std::int64_t>(count), settings_.latents});
     eta.normals(index, noise.data_ptr<float>(), static_cast<std::size_t>(noise.numel()));
     Batch result{feed_.gather(drawn), noise.to(device_)};
@@ -152,6 +182,7 @@ class Training {
     const double kl = finite(losses.kl, "the KL divergence");
     finite(losses.total, "the loss");
     adam_->step(torch::autograd::grad({losses.total}, adam_->parameters(), {}, {}, false, /*allow_unused=*/true));
+    follow();
     at(kStep) += 1;
     at(kReconstructionSum) += reconstruction;
     at(kKlSum) += kl;
@@ -159,8 +190,19 @@ class Training {
     if (step() % settings_.logEvery == 0 || step() == settings_.steps) {
       curve_.push_back({step(), at(kReconstructionSum) / at(kSummed), at(kKlSum) / at(kSummed)});
       at(kReconstructionSum) = at(kKlSum) = at(kSummed) = 0;
-      context_.status("rec " + fixed(curve_.back().reconstruction) + ", KL " + fixed(curve_.back().kl));
+      const std::string loss = fixed(curve_.back().reconstruction);
+      context_.status(isSupervised(settings_.model) ? "cross-entropy " + loss
+                                                    : "rec " + loss + ", KL " + fixed(curve_.back().kl));
     }
+  }
+
+  // A probe is read with the running mean of its weights: those of single steps at a constant rate have accuracies that
+  // differ by more than what variants are told apart by, and a rate that falls would make a run depend on where it
+  // ends.
+  void follow() {
+    const torch::NoGradGuard noGrad;
+    const double weight = std::max(1 - kAverageDecay, 9 / (10 + at(kStep)));  // the beginning is soon forgotten
+    for (std::size_t i = 0; i < average_.size(); ++i) average_[i].lerp_(adam_->parameters()[i], weight);
   }
 
   double finite(const torch::Tensor& value, const char* term) {
@@ -188,6 +230,7 @@ class Training {
       tensors.emplace_back("parameters/" + names_[i], adam_->parameters()[i]);
       tensors.emplace_back("adam/first/" + names_[i], adam_->first()[i]);
       tensors.emplace_back("adam/second/" + names_[i], adam_->second()[i]);
+      if (!average_.empty()) tensors.emplace_back("average/" + names_[i], average_[i]);
     }
     return tensors;
   }
@@ -228,7 +271,6 @@ class Training {
     const Philox rows(settings_.seed, "statistics rows");
     const Philox eta(settings_.seed, "statistics eta");
     const Philox steps(settings_.seed, "statistics transitions");
-    const PixelLoss loss = pixelLossFromString(settings_.loss);
     constexpr std::int64_t kChunk = 64;
     constexpr std::int64_t kChunks = kStatisticsImages / kChunk;
     TrainResult result;
@@ -244,6 +286,7 @@ class Training {
       }
       const auto [mu, logVariance] = encoder_->forward(drawn.images);
       const torch::Tensor z = mu + (0.5 * logVariance).exp() * drawn.eta;
+      const PixelLoss loss = pixelLossFromString(settings_.loss);
       result.reconstruction += pixelLoss(loss, decoder_->forward(z), drawn.images).item<double>() / kChunks;
       kl += gaussianKl(mu, logVariance).mean(0).to(torch::kCPU).to(torch::kFloat64) / kChunks;
       variance += logVariance.exp().mean(0).to(torch::kCPU).to(torch::kFloat64) / kChunks;
@@ -305,8 +348,11 @@ class Training {
   Philox steps_;
   ImageFeed feed_;
   std::optional<Transitions> transitions_;
+  std::vector<std::uint64_t> learnt_;  // the rows that a supervised model sees; empty: all
+  std::vector<ProbeHead> heads_;       // of a supervised model
   std::vector<std::string> names_;
   std::unique_ptr<Adam> adam_;
+  std::vector<torch::Tensor> average_;  // of the weights, in Adam's order; empty unless the model is supervised
   torch::Tensor progress_ = torch::zeros({kSlots}, torch::kFloat64);
   std::vector<CurvePoint> curve_;
   Clock::time_point started_ = Clock::now();
@@ -337,15 +383,17 @@ std::string runIdentity(const Source& source, const TrainSettings& settings) {
                 {"dataset", source.info().dataset},
                 {"source", sourceIdentity(source)}};
   if (settings.model == "pcl") identity["definition"] = "pcl/1";  // of its regression function and its process in time
+  if (isSupervised(settings.model)) identity["definition"] = kProbeDefinition;
   return identity.dump();
 }
 
 void checkTraining(const Source& source, const TrainSettings& settings) {
   check(settings);
-  const ImageShape& image = source.info().shape;
-  NetSettings::preset(resolveNet(settings.net, image), image, settings.latents);
-  const std::unique_ptr<Objective> objective =
-      makeObjective(settings.model, {pixelLossFromString(settings.loss), settings.beta, settings.latents});
+  pixelLossFromString(settings.loss);
+  const TrainSettings all = resolved(source, settings);
+  NetSettings::preset(all.net, source.info().shape, all.latents);
+  const std::unique_ptr<Objective> objective = makeObjective(all.model, objectiveSettings(source, all));
+  if (isSupervised(all.model)) probeSplit(source);
   if (!objective->needsPairs()) return;
   if (settings.batch < 2)
     throw Error(ErrorKind::Usage, settings.model + " tells images of a batch apart", "give a batch of at least 2");
@@ -356,9 +404,8 @@ TrainResult trainVae(SourcePtr source, const TrainSettings& settings, const std:
                      const Context& context) {
   checkTraining(*source, settings);
   prepareTrainingThread();
-  TrainSettings resolved = settings;
-  resolved.net = resolveNet(settings.net, source->info().shape);
-  return Training(std::move(source), resolved, runDirectory, context).run();
+  const TrainSettings all = resolved(*source, settings);
+  return Training(std::move(source), all, runDirectory, context).run();
 }
 
 }  // namespace offaxis

@@ -14,12 +14,14 @@ namespace offaxis {
 std::vector<std::string> modelNames();
 // Whether the model's code is a distribution, so that its KL divergence and active units mean something.
 bool isVariational(const std::string& model);
+// Whether the model is told the factors: it has accuracies (learn/probe.h) where others have codes.
+bool isSupervised(const std::string& model);
 
 struct TrainSettings {
   std::string model = "beta-vae";
-  double beta = 1;  // weight of the KL term; plays no part in "ae" and "pcl"
-  int latents = 10;
-  std::string loss = "bernoulli";  // or "squared-error"; summed over pixels, averaged over the batch
+  double beta = 1;                 // weight of the KL term; plays no part in "ae", "pcl" and "probe"
+  int latents = 10;                // plays no part in "probe"
+  std::string loss = "bernoulli";  // or "squared-error"; summed over pixels, averaged over the batch; not of "probe"
   std::string net = "auto";        // "conv64", "conv32", "conv32-wide"; "auto" goes by the image's side
   std::uint64_t batch = 64;
   std::uint64_t steps = 300000;
@@ -42,7 +44,8 @@ struct CurvePoint {
 struct TrainResult {
   std::uint64_t steps = 0;
   std::vector<CurvePoint> curve;
-  // Over 2048 images drawn by the seed, after the last step.
+  // Over 2048 images drawn by the seed, after the last step; of a probe, images that it learnt from, and the loss is
+  // its cross-entropy.
   double reconstruction = 0;
   double kl = 0;
   std::vector<double> klPerLatent;            // nats

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <set>
 
 #include "core/error.h"
 #include "core/text.h"
@@ -50,18 +51,65 @@ const Json& sourceOf(const Json& results, const Json& row) {
   throw Error(ErrorKind::BadFile, "the results name no source for " + variant + ", seed " + std::to_string(seed));
 }
 
-// Completed rows by variant, in the order of the summary.
-std::vector<std::pair<std::string, std::vector<const Json*>>> byVariant(const Json& results) {
-  const std::size_t models = results.at("models").size();
+// Rows that hold `key` ("mig", "probe") by variant, in the order of the summary. Failed runs hold neither.
+std::vector<std::pair<std::string, std::vector<const Json*>>> byVariant(const Json& results, const char* key = "mig") {
+  std::set<std::string> models;
+  for (const Json& row : results.at("rows")) {
+    if (row.contains(key)) models.insert(textOf(row, "model"));
+  }
   std::vector<std::pair<std::string, std::vector<const Json*>>> groups;
   for (const Json& row : results.at("rows")) {
-    if (!row.contains("mig")) continue;  // a failed run
-    const std::string name = textOf(row, "variant") + (models > 1 ? ", " + textOf(row, "model") : "");
+    if (!row.contains(key)) continue;
+    const std::string name = textOf(row, "variant") + (models.size() > 1 ? ", " + textOf(row, "model") : "");
     auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == name; });
     if (group == groups.end()) group = groups.insert(groups.end(), {name, {}});
     group->second.push_back(&row);
   }
   return groups;
+}
+
+// Whether all that an evaluation holds is accuracies of supervised probes.
+bool onlyProbes(const Json& results) {
+  return byVariant(results).empty() && !byVariant(results, "probe").empty();
+}
+
+void requireMig(const Json& results, const std::string& figure) {
+  if (!onlyProbes(results)) return;
+  throw Error(ErrorKind::Usage, figure + " draws MIG, which supervised probes do not have",
+              "give an evaluation of other models, or draw scores");
+}
+
+// Every run's accuracies: the mean over the factors, and the factor that it reads worst.
+std::string probesFigure(const Json& results) {
+  StripPlot plot;
+  const Json& configuration = results.at("configuration");
+  plot.title = "Accuracy of supervised probes: " + textOf(configuration, "dataset");
+  plot.label = "share of held-out images read correctly, a mark for each run (" + textOf(configuration, "profile") +
+               " profile, " + std::to_string(results.at("probe").at("steps").get<std::uint64_t>()) + " steps)";
+  plot.kind = "mean over the factors";
+  plot.others = "its worst factor";
+  for (const auto& [name, rows] : byVariant(results, "probe")) {
+    StripRow strip{name, {}, {}};
+    double sum = 0;
+    for (const Json* row : rows) {
+      const Json& probe = row->at("probe");
+      const double mean = probe.at("mean");
+      std::string worst;
+      double least = 2;
+      for (const auto& [factor, accuracy] : probe.at("per_factor").items()) {
+        if (accuracy.get<double>() >= least) continue;
+        worst = factor;
+        least = accuracy;
+      }
+      strip.points.push_back({mean, 0, seedNote(*row, mean)});
+      strip.others.push_back({least, 0, seedNote(*row, least) + ", " + worst});
+      sum += mean;
+    }
+    plot.description += (plot.description.empty() ? "Mean accuracy: " : ", ") + name + " " +
+                        fixed(sum / static_cast<double>(rows.size()));
+    plot.rows.push_back(std::move(strip));
+  }
+  return stripSvg(plot);
 }
 
 double meanMig(const std::vector<const Json*>& rows) {
@@ -73,6 +121,7 @@ double meanMig(const std::vector<const Json*>& rows) {
 }  // namespace
 
 std::string scoresFigure(const Json& results) {
+  if (onlyProbes(results)) return probesFigure(results);
   StripPlot plot;
   plot.title = "MIG by variant: " + textOf(results.at("configuration"), "dataset");
   plot.label = "MIG, a mark for each run (" + settingsOf(results) + ")";
@@ -93,6 +142,7 @@ std::string scoresFigure(const Json& results) {
 }
 
 std::string doseFigure(const Json& results, const std::vector<Json>& axes, std::size_t rung) {
+  requireMig(results, "dose");
   std::map<std::string, double> doses;  // by source
   double weight = 0;
   for (const Json& record : axes) {
@@ -147,6 +197,7 @@ std::string frontierFigure(const std::vector<Json>& evaluations) {
   std::map<std::string, std::size_t> order;
   std::map<std::string, std::vector<double>> flat;
   for (const Json& results : evaluations) {
+    requireMig(results, "frontier");
     const std::string dataset = textOf(results.at("configuration"), "dataset");
     const std::string title = "MIG against eps: " + dataset;
     if (!plot.title.empty() && plot.title != title)

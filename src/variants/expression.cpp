@@ -137,15 +137,23 @@ SourcePtr applyVariant(SourcePtr parent, const std::string& name, KeyValues& set
   throw Error(ErrorKind::Usage, "unknown variant '" + name + "'", "known variants: " + joined(names(variantKinds())));
 }
 
-SourcePtr openSource(const std::string& expression, const OpenOptions& options) {
+SplitExpression splitExpression(const std::string& expression) {
   const std::size_t plus = variantStart(expression);
-  SourcePtr base = openBase(expression.substr(0, plus), options);
-  if (plus == std::string::npos) return base;
-  const std::string variant = expression.substr(plus + 1);
+  if (plus == std::string::npos) return {expression, std::nullopt};
+  return {expression.substr(0, plus), expression.substr(plus + 1)};
+}
+
+SourcePtr applyVariant(SourcePtr parent, const std::string& variant) {
   const std::size_t colon = variant.find(':');
   const std::string name = variant.substr(0, colon);
   KeyValues settings(name, colon == std::string::npos ? std::string() : variant.substr(colon + 1));
-  return applyVariant(std::move(base), name, settings);
+  return applyVariant(std::move(parent), name, settings);
+}
+
+SourcePtr openSource(const std::string& expression, const OpenOptions& options) {
+  const SplitExpression split = splitExpression(expression);
+  SourcePtr base = openBase(split.base, options);
+  return split.variant ? applyVariant(std::move(base), *split.variant) : base;
 }
 
 }  // namespace offaxis

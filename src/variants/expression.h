@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,17 @@ const std::vector<VariantKind>& variantKinds();
 
 // Throws Error(Usage) for an unknown variant or setting.
 SourcePtr applyVariant(SourcePtr parent, const std::string& name, KeyValues& settings);
+
+// The two halves of an expression. Variants of one `base` can share it, opened (and cached) once.
+struct SplitExpression {
+  std::string base;                    // "shapes3d:size=32", an expression in itself
+  std::optional<std::string> variant;  // "noise:eps=0.1"
+};
+SplitExpression splitExpression(const std::string& expression);
+
+// `variant` as splitExpression() gives it. Throws Error(Usage) for unknown names and settings, Error(BadFile) for a
+// psi.h5 that is none or was made for other data.
+SourcePtr applyVariant(SourcePtr parent, const std::string& variant);
 
 struct OpenOptions {
   // Averages the base down to this height before any variant, where the expression itself names no size; 0: as it is.

@@ -30,6 +30,7 @@ EvaluateSettings tiny() {
   settings.profile.train.steps = 3;
   settings.profile.train.batch = 8;
   settings.profile.train.device = "cpu";
+  settings.profile.probeSteps = 4;
   return settings;
 }
 
@@ -76,6 +77,80 @@ TEST(Evaluate, FillsTheGridAndComparesInPairs) {
   EXPECT_EQ(json["summary"][1]["mig"]["points"].size(), 2u);
   EXPECT_EQ(json["summary"][1]["mig"]["difference"]["from"], "original");
   EXPECT_FALSE(json["summary"][0]["mig"].contains("difference"));
+}
+
+TEST(Evaluate, ProbesStandBesideOtherModels) {
+  const TemporaryDirectory directory;
+  EvaluateSettings settings = tiny();
+  evaluate(settings, directory / "e", {2, nullptr, nullptr});
+  const Json before = Json::parse(bytesOf(directory / "e/results.json"));
+  EXPECT_FALSE(before.contains("probe"));
+  // A directory without a probe can be given one.
+  settings.models = {"beta-vae", "probe"};
+  settings.metrics = {"sap"};  // of the codes alone
+  const EvaluationResult result = evaluate(settings, directory / "e", {2, nullptr, nullptr});
+  ASSERT_EQ(result.rows.size(), 8u);
+  ASSERT_EQ(result.summary.size(), 4u);
+  const Json json = Json::parse(bytesOf(directory / "e/results.json"));
+  EXPECT_EQ(json["probe"]["steps"], 4);
+  EXPECT_EQ(json["configuration"], before["configuration"]);
+  const std::vector<std::string> factors{"x_R", "y_R", "x_G", "y_G", "x_B", "y_B"};
+  std::size_t probes = 0;
+  for (const Json& row : json["rows"]) {
+    ASSERT_EQ(row.contains("probe"), row["model"] == "probe");
+    EXPECT_EQ(row.contains("mig"), row["model"] != "probe");
+    EXPECT_EQ(row.contains("rotated_mig"), row["model"] != "probe");
+    EXPECT_EQ(row.contains("scores"), row["model"] != "probe");
+    if (!row.contains("probe")) continue;
+    ++probes;
+    const Json& probe = row["probe"];
+    EXPECT_EQ(probe["test_images"], 10000);
+    EXPECT_NEAR(probe["train_images"].get<double>() / 262144, .8, .005);
+    double sum = 0;
+    for (const std::string& factor : factors) {
+      sum += probe["per_factor"].at(factor).get<double>() / 6;
+      EXPECT_EQ(probe["per_factor_levels"].at(factor), 8);
+      EXPECT_EQ(probe["per_factor_correct"].at(factor).get<double>() / 10000, probe["per_factor"][factor]);
+      EXPECT_GE(probe["per_factor_error"].at(factor), 0.0);
+    }
+    EXPECT_NEAR(probe["mean"].get<double>(), sum, 1e-12);
+  }
+  EXPECT_EQ(probes, 4u);
+  const Json& noise = json["summary"][3];
+  EXPECT_EQ(noise["variant"], "noise");
+  EXPECT_FALSE(noise.contains("mig"));
+  EXPECT_EQ(noise["probe"]["points"].size(), 2u);
+  EXPECT_EQ(noise["probe"]["difference"]["from"], "original");
+  EXPECT_EQ(noise["probe"]["per_factor"]["x_R"]["difference"]["pairs"], 2);
+  EXPECT_FALSE(json["summary"][2]["probe"].contains("difference"));
+  double difference = 0;
+  for (const EvaluationRow& row : result.rows) {
+    if (row.probe) difference += (row.variant == "noise" ? .5 : -.5) * row.probe->mean;
+  }
+  EXPECT_NEAR(noise["probe"]["difference"]["mean"].get<double>(), difference, 1e-12);
+
+  // Read again, the rows say the same; the other models' took no part.
+  const auto written = std::filesystem::last_write_time(directory / "e/runs/noise_probe_1.json");
+  evaluate(settings, directory / "e", {2, nullptr, nullptr});
+  EXPECT_EQ(std::filesystem::last_write_time(directory / "e/runs/noise_probe_1.json"), written);
+  EXPECT_EQ(Json::parse(bytesOf(directory / "e/results.json")), json);
+  settings.profile.probeSteps = 5;
+  expectError(ErrorKind::BadFile, "probe", [&] { evaluate(settings, directory / "e", {}); });
+  settings.models = {"beta-vae"};
+  EXPECT_EQ(evaluate(settings, directory / "e", {}).rows.size(), 4u);
+}
+
+// A file's keys may come in another order, from a program that sorts them say.
+TEST(Evaluate, KeysMayStandInAnyOrder) {
+  const TemporaryDirectory directory;
+  EvaluateSettings settings = tiny();
+  settings.profile.seeds = 1;
+  evaluate(settings, directory / "e", {});
+  for (const char* file : {"e/results.json", "e/runs/noise_beta-vae_0.json"})
+    putBytes(directory / file, Json::parse(bytesOf(directory / file)).dump());  // sorted
+  const auto written = std::filesystem::last_write_time(directory / "e/runs/noise_beta-vae_0.json");
+  EXPECT_TRUE(evaluate(settings, directory / "e", {}).complete);
+  EXPECT_EQ(std::filesystem::last_write_time(directory / "e/runs/noise_beta-vae_0.json"), written);
 }
 
 TEST(Evaluate, ScoresOtherMetricsToo) {
@@ -148,7 +223,9 @@ TEST(EncoderCodes, AreThoseOfEncode) {
 
 TEST(Evaluate, ThreadsAndInterruptionsDoNotChangeResults) {
   TemporaryDirectory directory;
-  evaluate(tiny(), directory / "straight", {1, nullptr, nullptr});
+  EvaluateSettings settings = tiny();
+  settings.models = {"beta-vae", "probe"};
+  evaluate(settings, directory / "straight", {1, nullptr, nullptr});
   // Asked to stop after every second step, within runs and between them, until it gets through.
   struct Stopper final : Progress {
     CancelToken token;
@@ -167,7 +244,7 @@ TEST(Evaluate, ThreadsAndInterruptionsDoNotChangeResults) {
     Stopper stopper;
     stopper.left = 5;
     try {
-      evaluate(tiny(), directory / "stopped", {2, &stopper.token, &stopper});
+      evaluate(settings, directory / "stopped", {2, &stopper.token, &stopper});
       done = true;
     } catch (const Error& error) {
       ASSERT_EQ(error.kind(), ErrorKind::Interrupted) << error.what();

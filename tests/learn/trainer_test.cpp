@@ -1,18 +1,24 @@
 #include "learn/trainer.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 
 #include "learn/cached_source.h"
 #include "learn/checkpoint.h"
 #include "learn/encode.h"
+#include "learn/image_memory.h"
 #include "storage/h5.h"
 #include "storage/temporary.h"
+#include "variants/expression.h"
 
 namespace offaxis {
 namespace {
@@ -219,7 +225,7 @@ TEST(Trainer, ChecksSettings) {
 
 TEST(Trainer, EveryRegisteredModelTrains) {
   TemporaryDirectory directory;
-  EXPECT_EQ(modelNames(), (std::vector<std::string>{"ae", "beta-vae", "beta-tcvae", "pcl"}));
+  EXPECT_EQ(modelNames(), (std::vector<std::string>{"ae", "beta-vae", "beta-tcvae", "pcl", "probe"}));
   for (const std::string& model : modelNames()) {
     for (const char* loss : {"bernoulli", "squared-error"}) {
       TrainSettings settings = tiny();
@@ -227,7 +233,7 @@ TEST(Trainer, EveryRegisteredModelTrains) {
       settings.loss = loss;
       const TrainResult result = trainVae(square(), settings, directory / (model + loss), {});
       EXPECT_GT(result.reconstruction, 0) << model << ' ' << loss;
-      EXPECT_EQ(result.kl > 0, model != "ae" && model != "pcl");
+      EXPECT_EQ(result.kl > 0, isVariational(model));
     }
   }
 }
@@ -319,21 +325,71 @@ TEST(CachedSource, ReadsEachImageOnce) {
   EXPECT_EQ(once, expected);
 }
 
-// Three sources that would fill a sixth of the memory each: a quarter is shared by all.
-TEST(CachedSource, AllOfThemShareOneBudget) {
-  class Sized final : public Square {
-   public:
-    std::uint64_t size() const override {
-      return static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) /
-             6 / 1024;
-    }
-  };
-  const auto one = std::make_shared<Sized>(), two = std::make_shared<Sized>();
+// The half of the memory that all of a user's processes share is counted in a file of the temporary directory: these
+// tests have one of their own.
+class OwnTemporaryDirectory final : public ::testing::Environment {
+ public:
+  void SetUp() override {
+    directory_.emplace();
+    ::setenv("TMPDIR", directory_->path().c_str(), 1);
+  }
+  void TearDown() override {
+    ::unsetenv("TMPDIR");
+    directory_.reset();
+  }
+
+ private:
+  std::optional<TemporaryDirectory> directory_;
+};
+[[maybe_unused]] const auto* const kOwnTemporaryDirectory =
+    ::testing::AddGlobalTestEnvironment(new OwnTemporaryDirectory);
+
+// Sources that would fill a third of the memory each.
+class Third final : public Square {
+ public:
+  std::uint64_t size() const override { return imageMemory() / 3 * 2 / 1024; }
+};
+
+TEST(ImageMemory, AllCachesShareHalfTheMemory) {
+  const auto one = std::make_shared<Third>(), two = std::make_shared<Third>();
   SourcePtr first = cached(one);
   EXPECT_NE(first, SourcePtr(one));
-  EXPECT_EQ(cached(two), SourcePtr(two)) << "a third of the memory would be too much";
+  EXPECT_EQ(cached(two), SourcePtr(two)) << "two thirds of the memory would be too much";
   first.reset();
   EXPECT_NE(cached(two), SourcePtr(two)) << "what is given back can be had again";
+}
+
+TEST(ImageMemory, OtherProcessesCount) {
+  const ImageMemory mine(1);
+  ASSERT_TRUE(mine.held());
+  const std::string path =
+      std::filesystem::temp_directory_path() / ("offaxis-image-memory-" + std::to_string(::getuid()));
+  const int other = ::open(path.c_str(), O_RDWR);  // locks of another opening conflict as another process's do
+  ASSERT_GE(other, 0);
+  struct flock all {};
+  all.l_type = F_WRLCK;
+  all.l_whence = SEEK_SET;
+  EXPECT_NE(::fcntl(other, F_OFD_SETLK, &all), 0) << "one slot is taken";
+  all.l_start = 1;
+  ASSERT_EQ(::fcntl(other, F_OFD_SETLK, &all), 0);
+  EXPECT_FALSE(ImageMemory(1).held());
+  EXPECT_TRUE(ImageMemory(0).held());
+  ::close(other);
+  EXPECT_TRUE(ImageMemory(1).held()) << "a process that ends gives back what it held";
+}
+
+TEST(CachedSource, VariantsOfACachedOriginalHaveTheSameBytes) {
+  const std::string psi = OFFAXIS_SOURCE_DIR "/manifests/xysquares-s1-quick/psi/";
+  std::string file;
+  for (const auto& entry : std::filesystem::directory_iterator(psi)) file = entry.path();
+  const SourcePtr base = cached(openSource("xysquares:spacing=1,size=32"));
+  for (const std::string& variant : {std::string("noise:eps=0.1,seed=2"), "modified:psi=" + file}) {
+    const SourcePtr plain = openSource("xysquares:spacing=1,size=32+" + variant);
+    const SourcePtr shared = cached(applyVariant(base, variant));
+    EXPECT_EQ(sourceIdentity(*shared), sourceIdentity(*plain)) << variant;
+    EXPECT_EQ(sourceIdentity(*shared), sourceIdentity(*plain)) << variant << ", from the cache";
+    EXPECT_EQ(shared->info().expression(), plain->info().expression());
+  }
 }
 
 }  // namespace

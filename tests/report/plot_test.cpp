@@ -87,6 +87,27 @@ TEST(EvaluationFigures, ShowEveryRunThatHasAScore) {
   EXPECT_THROW(scoresFigure(Json{{"rows", 1}}), nlohmann::json::exception);
 }
 
+TEST(EvaluationFigures, ShowAccuraciesWhereThereIsNothingElse) {
+  Json mixed = evaluation();
+  mixed["models"] = {"beta-vae", "probe"};
+  mixed["probe"] = {{"steps", 7}};
+  const auto row = [](const char* variant, int seed, double shape, double hue) {
+    return Json{{"variant", variant},
+                {"model", "probe"},
+                {"seed", seed},
+                {"probe", {{"mean", (shape + hue) / 2}, {"per_factor", {{"shape", shape}, {"hue", hue}}}}}};
+  };
+  mixed["rows"].push_back(row("original", 0, 1, .9));
+  EXPECT_EQ(scoresFigure(mixed), scoresFigure(evaluation())) << "beside scores, probes are left out";
+  Json probes = mixed;
+  probes["rows"] = {row("original", 0, 1, .9), row("modified", 0, .5, .7)};
+  const std::string svg = scoresFigure(probes);
+  EXPECT_NE(svg.find("Mean accuracy: original 0.950, modified 0.600"), std::string::npos) << svg;
+  EXPECT_NE(svg.find("0.500, shape"), std::string::npos) << "the worst factor is named";
+  testing::expectError(ErrorKind::Usage, "supervised probes", [&] { frontierFigure({probes}); });
+  testing::expectError(ErrorKind::Usage, "supervised probes", [&] { doseFigure(probes, {axesOf("b", -2)}, 0); });
+}
+
 TEST(EvaluationFigures, MatchDosesBySourceAndSeed) {
   // Only b is measured: of modified's runs seed 2 alone belongs to it.
   const std::string svg = doseFigure(evaluation(), {axesOf("b", -2)}, 0);

@@ -63,6 +63,8 @@ TEST(ScoreComparison, ReadsTheRowsOfAnEvaluation) {
     }
   }
   put(d / "runs/original_beta-vae_0/run.json", R"({"seed": 0, "loss": 3})");
+  put(d / "runs/original_probe_0.json",  // has accuracies, which are no score of codes
+      R"({"variant": "original", "model": "probe", "seed": 0, "probe": {"mean": 1, "per_factor": {"x": 1}}})");
   const std::vector<ScoredModel> models = readScoredModels(d / "");
   ASSERT_EQ(models.size(), 4u);
   EXPECT_EQ(models[0].dataset, "noise");

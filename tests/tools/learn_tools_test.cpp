@@ -255,6 +255,40 @@ TEST(LearnTools, BadCallsSayWhatIsWrong) {
   }
 }
 
+TEST(LearnTools, AProbeHasAccuraciesAndNoCodes) {
+  const TempDirectory d;
+  const std::string train = "offaxis train " + kSource + kTiny + "--model probe -o " + (d / "r");
+  const Outcome made = shell(train);
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_NE(made.out.find("10000 held-out images"), std::string::npos) << made.out;
+  EXPECT_NE(made.out.find("\n  y_B 0."), std::string::npos) << made.out;
+  EXPECT_EQ(json::parse(shell(train + " --json").out).at("per_factor").size(), 6u);
+  const Outcome encoded = shell("offaxis encode " + kSource + " --checkpoint " + (d / "r") + " -o " + (d / "c.npz"));
+  EXPECT_EQ(encoded.code, 3);
+  EXPECT_NE(encoded.err.find("no codes"), std::string::npos) << encoded.err;
+  writeToyCodes(d / "toy.npz", 60);
+  const Outcome scored = shell("offaxis score " + (d / "toy.npz") + " --metrics factor-vae --source " + kSource +
+                               " --checkpoint " + (d / "r"));
+  EXPECT_EQ(scored.code, 3) << scored.err;
+}
+
+TEST(LearnTools, EvaluatePrintsProbesInABlockOfTheirOwn) {
+  const TempDirectory d;
+  const std::string grid =
+      "offaxis evaluate original=xysquares:spacing=1 noise=xysquares:spacing=1+noise:eps=0.1 --seeds 2 --steps 3 ";
+  const Outcome both = shell(grid + "--models beta-vae,probe -o " + (d / "both"));
+  ASSERT_EQ(both.code, 0) << both.err;
+  const std::size_t mig = both.out.find("MIG, mean"), accuracy = both.out.find("Accuracy of supervised probes");
+  EXPECT_LT(mig, accuracy);
+  EXPECT_NE(accuracy, std::string::npos) << both.out;
+  EXPECT_NE(both.out.find("0.125    1.000", accuracy), std::string::npos) << both.out;
+  const Outcome alone = shell(grid + "--models probe -o " + (d / "alone"));
+  ASSERT_EQ(alone.code, 0) << alone.err;
+  EXPECT_EQ(alone.out.find("MIG"), std::string::npos) << alone.out;
+  EXPECT_EQ(shell("offaxis plot scores " + (d / "alone") + " -o " + (d / "a.svg")).code, 0);
+  EXPECT_EQ(shell("offaxis plot frontier " + (d / "alone") + " -o " + (d / "b.svg")).code, 2);
+}
+
 TEST(LearnTools, AMissingGpuIsSaid) {
   if (shell("test -e /dev/nvidia0").code == 0) GTEST_SKIP() << "this machine has a GPU";
   const TempDirectory d;
@@ -314,6 +348,7 @@ TEST(LearnTools, EvaluateShowsWhatADirectoryHolds) {
 TEST(LearnTools, ThePrintedTablesAreThoseOfTheResults) {
   const std::string source = OFFAXIS_SOURCE_DIR;
   for (const auto& [page, results] : {std::pair{"/README.md", "/results/xysquares-s1-quick"},
+                                      std::pair{"/docs/probes.md", "/results/shapes3d-r-probes/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-first/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-quick/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-third/evaluation"}}) {

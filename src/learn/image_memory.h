@@ -1,0 +1,35 @@
+// How much memory cached images may take, over all of a user's processes on this machine.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace offaxis {
+
+// Half of the machine's memory, or of what the control group allows this process where that is less, in bytes.
+std::uint64_t imageMemory();
+
+// A part of imageMemory(), held until this object ends. All processes of one user on one machine draw from the same
+// half: slots of kSlotBytes, each a byte range locked in one file of the temporary directory, which the system gives
+// back when the process ends, however it ends. Where that file cannot be made or locked, each process has an eighth of
+// the memory to itself.
+class ImageMemory {
+ public:
+  static constexpr std::uint64_t kSlotBytes = std::uint64_t{64} << 20;
+
+  // Empty (held() is false) where less than `bytes` are free. Never waits.
+  explicit ImageMemory(std::uint64_t bytes);
+  ~ImageMemory();
+  ImageMemory(ImageMemory&& other) noexcept;
+  ImageMemory(const ImageMemory&) = delete;
+  ImageMemory& operator=(const ImageMemory&) = delete;
+  ImageMemory& operator=(ImageMemory&&) = delete;
+
+  bool held() const { return held_; }
+
+ private:
+  bool held_ = false;
+  std::vector<std::uint32_t> slots_;
+};
+
+}  // namespace offaxis
