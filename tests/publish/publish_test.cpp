@@ -12,14 +12,13 @@
 #include "core/philox.h"
 #include "datasets/content.h"
 #include "datasets/image_file.h"
-#include "publish/check.h"
 #include "publish/reproduce.h"
+#include "publish/version_fixture.h"
 #include "publish/version_writer.h"
 #include "storage/hash.h"
 #include "support/expect_error.h"
 #include "support/memory_source.h"
 #include "support/random_psi.h"
-#include "support/temp_directory.h"
 #include "variants/expression.h"
 #include "variants/psi_network.h"
 
@@ -27,59 +26,16 @@ namespace offaxis {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::bytesOf;
+using testing::contentToo;
 using testing::expectError;
-using testing::TempDirectory;
+using testing::kDataset;
+using testing::kRows;
+using testing::putBytes;
+using testing::rowsOf;
 
-// 600 images of XYSquares at 16x16: quick, and openable by name.
-constexpr char kRows[] = "0:500,1000:1100";
-constexpr char kDataset[] = "xysquares:spacing=1,size=16";
-
-SourcePtr rowsOf(const std::string& expression, const std::string& rows = kRows) {
-  SourcePtr source = openSource(expression);
-  return subset(source, rowsFromText(rows, source->size()));
-}
-
-std::string bytesOf(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-void putBytes(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-}
-
-CheckSettings contentToo() {
-  CheckSettings settings;
-  settings.content = true;
-  return settings;
-}
-
-class Publish : public ::testing::Test {
+class Publish : public testing::PublishFixture {
  protected:
-  Publish() {
-    write(*rowsOf(kDataset), "x.h5");
-    write(*rowsOf(std::string(kDataset) + "+noise:eps=0.1,seed=3"), "noise.h5");
-    settings_.files = {directory_ / "x.h5", directory_ / "noise.h5"};
-    settings_.name = "toy-set";
-    settings_.version = "1.0.0";
-    settings_.directory = directory_ / "published";
-    settings_.program = "offaxis 0.1.0+1a2b3c4";
-    settings_.created = "2025-01-31T12:00:00Z";
-    context_.threads = 2;
-  }
-
-  void write(const Source& source, const std::string& name) {
-    WriteSettings writing;
-    writing.overwrite = Overwrite::Replace;
-    writeImageFile(source, directory_ / name, writing, context_);
-  }
-  PublishReport publish(const std::string& version) {
-    settings_.version = version;
-    return publishVersion(settings_, context_);
-  }
-  std::string versionPath(const std::string& path, const std::string& version = "1.0.0") const {
-    return settings_.directory + "/toy-set/" + version + (path.empty() ? "" : "/" + path);
-  }
   ReproduceReport reproduce(const std::string& manifest, const std::string& output = "again") {
     ReproduceSettings settings;
     settings.manifest = manifest;
@@ -93,10 +49,6 @@ class Publish : public ::testing::Test {
     EXPECT_EQ(report.firstFailure()->check, check) << report.firstFailure()->detail;
     EXPECT_EQ(report.firstFailure()->path, path);
   }
-
-  TempDirectory directory_;
-  PublishSettings settings_;
-  Context context_;
 };
 
 TEST_F(Publish, AVersionIsWholeAndChecksOut) {
