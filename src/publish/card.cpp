@@ -153,7 +153,7 @@ std::string evidenceSection(const Manifest& manifest) {
     }
   }
   if (text.empty()) return "None was published with this version: nothing here says how models fare on it.\n";
-  return "Scores of models at the profile and with the number of runs that each table names, and of no others.\n\n" +
+  return "Scores of models at the profile and with the number of runs that each table names, and of no others.\n" +
          text;
 }
 
