@@ -1,14 +1,15 @@
-# OFFAXIS_VERSION: from git describe where there is a tag, else the project's version with the commit.
-find_package(Git QUIET)
-set(OFFAXIS_VERSION "${PROJECT_VERSION}")
-if(Git_FOUND)
-  execute_process(COMMAND ${GIT_EXECUTABLE} describe --tags --always --dirty WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+# Run at every build (cmake -P): writes OUTPUT, a header that defines OFFAXIS_VERSION, where its text changed. From git
+# describe where there is a tag, else VERSION with the commit; "-dirty" where tracked files differ from that commit.
+set(text "${VERSION}")
+if(GIT)
+  execute_process(COMMAND ${GIT} describe --tags --always --dirty WORKING_DIRECTORY ${SOURCE}
                   OUTPUT_VARIABLE described OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE failed)
   if(NOT failed)
     if(described MATCHES "^v[0-9]")
-      set(OFFAXIS_VERSION "${described}")
+      set(text "${described}")
     else()
-      set(OFFAXIS_VERSION "${PROJECT_VERSION}+${described}")
+      set(text "${VERSION}+${described}")
     endif()
   endif()
 endif()
+file(CONFIGURE OUTPUT ${OUTPUT} CONTENT "#define OFFAXIS_VERSION \"@text@\"\n" @ONLY)

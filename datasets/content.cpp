@@ -23,9 +23,9 @@ std::uint64_t window(const Context& context) {
 
 }  // namespace
 
-Digest contentRoot(const Source& source, const Context& context) {
+void visitRowDigests(const Source& source, const Context& context,
+                     const std::function<void(std::uint64_t first, const std::vector<Digest>& digests)>& visit) {
   const SourceInfo& info = source.info();
-  RootHasher root(info.grid, source.size());
   context.begin("hashing " + info.dataset, source.size(), "images");
   orderedPipeline<std::vector<Digest>>(
       context, blockCount(source), window(context),
@@ -35,11 +35,18 @@ Digest contentRoot(const Source& source, const Context& context) {
         source.readRange(block * kBlock, rows, images.data());
         return rowDigests(source, block * kBlock, rows, images.data());
       },
-      [&](std::uint64_t, std::vector<Digest>&& digests) {
-        for (const Digest& digest : digests) root.add(digest);
+      [&](std::uint64_t block, std::vector<Digest>&& digests) {
+        visit(block * kBlock, digests);
         context.advance(digests.size());
       });
   context.end();
+}
+
+Digest contentRoot(const Source& source, const Context& context) {
+  RootHasher root(source.info().grid, source.size());
+  visitRowDigests(source, context, [&](std::uint64_t, const std::vector<Digest>& digests) {
+    for (const Digest& digest : digests) root.add(digest);
+  });
   return root.finish();
 }
 

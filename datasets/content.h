@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,11 @@
 #include "storage/hash.h"
 
 namespace offaxis {
+
+// Calls `visit` with the digests of consecutive rows, `first` being the first of them, in order and on the calling
+// thread; they are read and hashed in parallel. What content roots are made of.
+void visitRowDigests(const Source& source, const Context& context,
+                     const std::function<void(std::uint64_t first, const std::vector<Digest>& digests)>& visit);
 
 // The content root of storage/hash.h over all rows; the same for any number of threads.
 Digest contentRoot(const Source& source, const Context& context);

@@ -20,7 +20,7 @@ struct VerbEntry {
   const char* summary;
 };
 
-constexpr std::array<VerbEntry, 18> kVerbs{{
+constexpr std::array<VerbEntry, 19> kVerbs{{
     {"list", "say which datasets, variants, models and metrics there are"},
     {"render", "write a built-in dataset to an HDF5 file"},
     {"import", "read an original dSprites or Shapes3D file into an HDF5 file of ours"},
@@ -38,6 +38,7 @@ constexpr std::array<VerbEntry, 18> kVerbs{{
     {"publish", "publish files as a checksummed version"},
     {"check", "check a published version"},
     {"reproduce", "regenerate a published version from its manifest"},
+    {"diff", "say what changed between two published versions or two datasets"},
     {"help", "show this text, or the help of a verb"},
 }};
 

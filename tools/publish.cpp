@@ -14,10 +14,10 @@ using namespace offaxis;
 const cli::Verb kVerb{
     "publish",
     "publish files as a checksummed version",
-    "Writes DIR/NAME/X.Y.Z/ with the data, psi.h5, index.csv, manifest.json, croissant.json and SHA256SUMS. Every "
-    "variant\n"
-    "is verified against its original first. A version never changes; its number follows from what changed:\n"
-    "same content PATCH, all old rows and new ones MINOR, else MAJOR.",
+    "Writes DIR/NAME/X.Y.Z/ with the data, psi.h5, index.csv, manifest.json, croissant.json, datacite.json, README.md\n"
+    "and SHA256SUMS. Every variant is verified against its original first, and a program that was built from changed\n"
+    "sources is refused. A version never changes; its number follows from what changed: same content PATCH, all old\n"
+    "rows and new ones MINOR, else MAJOR.",
     {{"FILE", true, true, "HDF5 files of `offaxis render` and `offaxis emit`, of one dataset"}},
     {{"name", "NAME", "", "of the published set: lower-case letters, digits, '-', '_', '.'"},
      {"version", "X.Y.Z", "", "1.0.0 to begin with"},
@@ -30,6 +30,7 @@ const cli::Verb kVerb{
      {"description", "TEXT", "", "one sentence; left out: made from the files"},
      {"license", "URL", PublishSettings().license, "of the data"},
      {"url", "URL", PublishSettings().url, "where the version will be found"},
+     {"allow-dirty", "", "", "publish although this program was built from changed sources; the manifest will say so"},
      {"creator", "NAME", PublishSettings().creator, "who publishes"}},
     {"x.h5 modified.h5 noise.h5 --name xysquares-adversarial --version 1.0.0 --psi run/psi.h5 -o published/"}};
 
@@ -69,6 +70,7 @@ PublishSettings parse(const cli::Arguments& arguments) {
   settings.creator = arguments.required("creator");
   settings.program = std::string("offaxis ") + version();
   settings.created = utcNow();
+  settings.allowDirty = arguments.flag("allow-dirty");
   return settings;
 }
 
@@ -82,12 +84,13 @@ int main(int argc, char** argv) {
       for (const PublishedFile& file : report.manifest.files) {
         files.push_back({{"path", file.file.path}, {"sha256", file.file.sha256}, {"content_root", file.contentRoot}});
       }
-      cli::printJson("ok", {{"directory", report.directory}, {"files", files}});
+      cli::printJson("ok", {{"directory", report.directory}, {"completed", report.completed}, {"files", files}});
     } else {
       for (const PublishedFile& file : report.manifest.files) {
         std::cout << file.file.path << "  content root " << file.contentRoot << '\n';
       }
-      std::cout << "published " << report.directory << '\n';
+      std::cout << (report.completed ? "was published already, the manifest's copy was added: " : "published ")
+                << report.directory << '\n';
     }
     return 0;
   });

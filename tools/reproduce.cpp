@@ -12,12 +12,11 @@ using namespace offaxis;
 const cli::Verb kVerb{
     "reproduce",
     "regenerate a published version from its manifest",
-    "Writes every data file anew under DIR/data/ and compares the content roots, and with the publisher's program and\n"
-    "libraries the bytes too. psi.h5 is looked for beside the manifest, where the manifest says, and in --psi. Exit "
-    "code 1\n"
-    "where anything differs.",
+    "Makes every data file anew from the manifest and psi.h5 alone and compares the content roots. With -o the files\n"
+    "are written under DIR/data/ and, with the publisher's program and libraries, their bytes compared too. psi.h5 is\n"
+    "looked for beside the manifest, where the manifest says, and in --psi. Exit code 1 where anything differs.",
     {{"MANIFEST", true, false, "manifest.json of a version, or its copy under manifests/"}},
-    {{"output,o", "DIR", "", "where to write"},
+    {{"output,o", "DIR", "", "where to write; left out: nothing is written"},
      {"psi", "FILE", "", "a psi.h5 that lies elsewhere"},
      {"original", "SOURCE", "", "the original, where this program cannot render it"},
      {"force", "", "", "replace files that are there"}},
@@ -29,7 +28,7 @@ int main(int argc, char** argv) {
   return cli::run(argc, argv, kVerb, [](const cli::Arguments& arguments) {
     ReproduceSettings settings;
     settings.manifest = arguments.positional("MANIFEST");
-    settings.output = arguments.required("output");
+    settings.output = arguments.text("output");
     if (arguments.given("psi")) settings.psi.push_back(arguments.text("psi"));
     settings.original = arguments.text("original");
     settings.program = std::string("offaxis ") + version();
@@ -42,7 +41,7 @@ int main(int argc, char** argv) {
                          {"content_root", file.foundRoot},
                          {"expected_content_root", file.expectedRoot},
                          {"same_content", file.sameContent},
-                         {"same_bytes", file.sameBytes},
+                         {"same_bytes", file.written ? cli::Json(file.sameBytes) : cli::Json()},
                          {"passed", file.passed()},
                          {"first_difference", file.difference.empty() ? cli::Json() : cli::Json(file.difference)}});
       }
@@ -50,8 +49,9 @@ int main(int argc, char** argv) {
     } else {
       for (const ReproducedFile& file : report.files) {
         std::cout << (file.passed() ? "ok    " : "FAIL  ") << file.path << ": "
-                  << (file.sameBytes     ? "the same bytes"
-                      : file.sameContent ? "the same content, other bytes"
+                  << (file.sameBytes                      ? "the same bytes"
+                      : file.sameContent && !file.written ? "the same content"
+                      : file.sameContent                  ? "the same content, other bytes"
                                          : "content root " + file.foundRoot + " instead of " + file.expectedRoot)
                   << '\n';
         if (!file.difference.empty()) std::cout << "      " << file.difference << '\n';

@@ -1,6 +1,7 @@
-#include "publish/croissant.h"
-
 #include <algorithm>
+
+#include "publish/descriptions.h"
+#include "publish/origins.h"
 
 namespace offaxis {
 namespace {
@@ -16,6 +17,8 @@ Json context() {
              {"dct", "http://purl.org/dc/terms/"},
              {"prov", "http://www.w3.org/ns/prov#"},
              {"conformsTo", "dct:conformsTo"},
+             {"name", {{"@container", "@language"}}},
+             {"description", {{"@container", "@language"}}},
              {"data", {{"@id", "cr:data"}, {"@type", "@json"}}},
              {"dataType", {{"@id", "cr:dataType"}, {"@type", "@vocab"}}},
              {"examples", {{"@id", "cr:examples"}, {"@type", "@json"}}}};
@@ -46,24 +49,54 @@ std::string sentence(const PublishedFile& file) {
          ", one row each in the order of index.csv; content root " + file.contentRoot;
 }
 
+Json organization(const std::string& name) {
+  return {{"@type", "sc:Organization"}, {"name", name}};
+}
+
+// The original by its place in this version where it is here too, else by its name.
+Json parentOf(const PublishedFile& file, const Manifest& manifest) {
+  for (const PublishedFile& other : manifest.files) {
+    if (other.contentRoot == file.parentRoot) return {{"@id", other.file.path}};
+  }
+  return {{"@id", "urn:dataset:" + file.originalExpression()}};
+}
+
+// What the version as a whole was made from: the named datasets, and the works that introduced them.
+Json originsOf(const Manifest& manifest) {
+  Json origins = Json::array();
+  const auto add = [&](const std::string& id) {
+    const Json entry{{"@id", id}};
+    if (std::find(origins.begin(), origins.end(), entry) == origins.end()) origins.push_back(entry);
+  };
+  for (const PublishedFile& file : manifest.files) {
+    if (file.variant != "original") add("urn:dataset:" + file.originalExpression());
+  }
+  for (const PublishedFile& file : manifest.files) {
+    if (const Work* work = originOf(file.dataset)) add(work->url);
+  }
+  return origins;
+}
+
+Json fieldsOf(const std::vector<IndexColumn>& columns, const ListedFile& index) {
+  Json fields = Json::array();
+  for (const IndexColumn& column : columns) {
+    fields.push_back({{"@type", "cr:Field"},
+                      {"@id", "images/" + column.name},
+                      {"name", column.name},
+                      {"description", column.description},
+                      {"dataType", column.real ? "sc:Float" : "sc:Integer"},
+                      {"source", {{"fileObject", {{"@id", index.path}}}, {"extract", {{"column", column.name}}}}}});
+  }
+  return fields;
+}
+
 }  // namespace
 
-Json croissantOf(const Manifest& manifest, const ListedFile& manifestFile, const std::vector<IndexColumn>& indexColumns,
-                 const std::string& date) {
+Json croissantOf(const Manifest& manifest, const ListedFile& manifestFile, const std::vector<IndexColumn>& columns) {
   Json distribution = Json::array();
-  Json derivedFrom = Json::array();
   for (const PublishedFile& file : manifest.files) {
     Json object = fileObject(file.file, "application/x-hdf5", sentence(file));
-    if (file.variant != "original") {
-      // The original by its place in this version where it is here too, else by its name.
-      Json parent{{"@id", "urn:dataset:" + file.originalExpression()}};
-      for (const PublishedFile& other : manifest.files) {
-        if (other.contentRoot == file.parentRoot) parent = {{"@id", other.file.path}};
-      }
-      object["prov:wasDerivedFrom"] = std::move(parent);
-      const Json name{{"@id", "urn:dataset:" + file.originalExpression()}};
-      if (std::find(derivedFrom.begin(), derivedFrom.end(), name) == derivedFrom.end()) derivedFrom.push_back(name);
-    }
+    if (file.variant != "original") object["prov:wasDerivedFrom"] = parentOf(file, manifest);
     distribution.push_back(std::move(object));
   }
   for (const ListedFile& file : manifest.psi) {
@@ -75,16 +108,6 @@ Json croissantOf(const Manifest& manifest, const ListedFile& manifestFile, const
   distribution.push_back(
       fileObject(manifestFile, "application/json", "The manifest: how to regenerate and check every file"));
 
-  Json fields = Json::array();
-  for (const IndexColumn& column : indexColumns) {
-    fields.push_back(
-        {{"@type", "cr:Field"},
-         {"@id", "images/" + column.name},
-         {"name", column.name},
-         {"description", column.description},
-         {"dataType", column.real ? "sc:Float" : "sc:Integer"},
-         {"source", {{"fileObject", {{"@id", manifest.index.path}}}, {"extract", {{"column", column.name}}}}}});
-  }
   Json json{{"@context", context()},
             {"@type", "sc:Dataset"},
             {"conformsTo", "http://mlcommons.org/croissant/1.1"},
@@ -93,16 +116,21 @@ Json croissantOf(const Manifest& manifest, const ListedFile& manifestFile, const
             {"version", toString(manifest.version)},
             {"license", manifest.license},
             {"url", manifest.url},
-            {"creator", {{"@type", "sc:Organization"}, {"name", manifest.creator}}},
-            {"datePublished", date}};
-  if (!derivedFrom.empty()) json["prov:wasDerivedFrom"] = std::move(derivedFrom);
+            {"creator", organization(manifest.creator)},
+            {"publisher", organization(manifest.creator)},
+            {"datePublished", manifest.date()},
+            {"isLiveDataset", false},
+            {"inLanguage", "en"},
+            {"keywords", {"disentanglement", "representation learning", "adversarial dataset", "computer vision"}},
+            {"citeAs", citationsOf(manifest)}};
+  if (Json origins = originsOf(manifest); !origins.empty()) json["prov:wasDerivedFrom"] = std::move(origins);
   json["distribution"] = std::move(distribution);
   json["recordSet"] = Json::array({{{"@type", "cr:RecordSet"},
                                     {"@id", "images"},
                                     {"name", "images"},
                                     {"description", "One record an image: its row in the HDF5 files and its factors"},
                                     {"key", {{"@id", "images/index"}}},
-                                    {"field", std::move(fields)}}});
+                                    {"field", fieldsOf(columns, manifest.index)}}});
   return json;
 }
 

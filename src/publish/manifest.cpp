@@ -5,13 +5,13 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "datasets/original_file.h"
+#include "publish/row_blocks.h"
 #include "storage/staged.h"
 #include "variants/expression.h"
 
 namespace offaxis {
 namespace {
 
-constexpr int kSchemaVersion = 1;
 constexpr const char* kKind = "offaxis-manifest";
 constexpr std::uint64_t kMaxManifestBytes = std::uint64_t{64} << 20;
 
@@ -24,21 +24,23 @@ Json toJson(const PublishedFile& file) {
   for (const auto& factor : file.factors) {
     factors.push_back({{"name", factor.name}, {"size", factor.size}, {"kind", factor.kind}});
   }
-  return {{"path", file.file.path},
-          {"dataset", file.dataset},
-          {"variant", file.variant},
-          {"settings", file.settings},
-          {"reduction", file.reduction},
-          {"rows", file.rows.empty() ? Json() : Json(file.rows)},
-          {"images", file.images},
-          {"dtype", "uint8"},
-          {"shape", {file.shape.height, file.shape.width, file.shape.channels}},
-          {"factors", std::move(factors)},
-          {"content_root", file.contentRoot},
-          {"parent_content_root", file.parentRoot.empty() ? Json() : Json(file.parentRoot)},
-          {"sha256", file.file.sha256},
-          {"bytes", file.file.bytes},
-          {"deflate_level", file.deflateLevel}};
+  Json json{{"path", file.file.path},
+            {"dataset", file.dataset},
+            {"variant", file.variant},
+            {"settings", file.settings},
+            {"reduction", file.reduction},
+            {"rows", file.rows.empty() ? Json() : Json(file.rows)},
+            {"images", file.images},
+            {"dtype", "uint8"},
+            {"shape", {file.shape.height, file.shape.width, file.shape.channels}},
+            {"factors", std::move(factors)},
+            {"content_root", file.contentRoot},
+            {"parent_content_root", file.parentRoot.empty() ? Json() : Json(file.parentRoot)},
+            {"sha256", file.file.sha256},
+            {"bytes", file.file.bytes},
+            {"deflate_level", file.deflateLevel}};
+  if (!file.rowBlocks.empty()) json["row_blocks"] = {{"rows", kRowsPerBlock}, {"sha256", file.rowBlocks}};
+  return json;
 }
 
 bool isDigest(const std::string& text) {
@@ -119,7 +121,21 @@ class ManifestReader {
     file.parentRoot = textOrNull(object, "parent_content_root");
     if (!file.parentRoot.empty() && !isDigest(file.parentRoot)) fail("'parent_content_root' is not a SHA-256");
     file.deflateLevel = static_cast<int>(number(object, "deflate_level", 9));
+    if (object.contains("row_blocks")) file.rowBlocks = rowBlocks(field(object, "row_blocks"), file.images);
     return file;
+  }
+
+  std::vector<std::string> rowBlocks(const Json& object, std::uint64_t images) const {
+    if (number(object, "rows", UINT32_MAX) != kRowsPerBlock)
+      fail("its row blocks are not of " + std::to_string(kRowsPerBlock) + " rows");
+    std::vector<std::string> digests;
+    for (const Json& digest : array(object, "sha256")) {
+      if (!digest.is_string() || !isDigest(digest.get<std::string>())) fail("a row block's digest is not a SHA-256");
+      digests.push_back(digest.get<std::string>());
+    }
+    if (digests.size() != images / kRowsPerBlock + (images % kRowsPerBlock != 0 ? 1 : 0))
+      fail("it has " + std::to_string(digests.size()) + " row blocks for " + std::to_string(images) + " images");
+    return digests;
   }
 
  private:
@@ -146,7 +162,7 @@ Json toJson(const Manifest& manifest) {
   for (const PublishedFile& file : manifest.files) files.push_back(toJson(file));
   Json psi = Json::array();
   for (const ListedFile& file : manifest.psi) psi.push_back(toJson(file));
-  return {{"schema_version", kSchemaVersion},
+  return {{"schema_version", manifest.schema},
           {"kind", kKind},
           {"name", manifest.name},
           {"version", toString(manifest.version)},
@@ -165,10 +181,13 @@ Manifest manifestFromText(const std::string& text, const std::string& path) {
   const Json json = Json::parse(text, nullptr, false);
   if (json.is_discarded()) reader.fail("it is not JSON");
   if (reader.text(json, "kind") != kKind) reader.fail("its kind is not " + std::string(kKind));
-  if (const std::uint64_t schema = reader.number(json, "schema_version", UINT32_MAX); schema != kSchemaVersion) {
-    reader.fail("it has schema " + std::to_string(schema) + ", not " + std::to_string(kSchemaVersion));
+  if (const std::uint64_t schema = reader.number(json, "schema_version", UINT32_MAX);
+      schema < 1 || schema > kManifestSchema) {
+    reader.fail("it has schema " + std::to_string(schema) + ", this program reads 1 to " +
+                std::to_string(kManifestSchema));
   }
   Manifest manifest;
+  manifest.schema = json["schema_version"].get<int>();
   manifest.name = reader.text(json, "name");
   if (!parseSemVer(reader.text(json, "version"), manifest.version)) reader.fail("'version' is not X.Y.Z");
   manifest.description = reader.text(json, "description");
@@ -184,6 +203,12 @@ Manifest manifestFromText(const std::string& text, const std::string& path) {
   manifest.circumstances = reader.field(json, "circumstances");
   if (manifest.files.empty()) reader.fail("it names no files");
   return manifest;
+}
+
+std::string Manifest::date() const {
+  const auto created = circumstances.find("created");
+  return created != circumstances.end() && created->is_string() ? created->get<std::string>().substr(0, 10)
+                                                                : std::string();
 }
 
 Manifest readManifest(const std::string& path) {

@@ -41,6 +41,8 @@ struct PublishedFile {
   std::vector<FactorEntry> factors;
   std::string contentRoot;
   std::string parentRoot;  // of the original that a variant was made from; empty for an original
+  // ContentDigests::blocks (publish/row_blocks.h): which rows differ where the root does. Empty in schema 1.
+  std::vector<std::string> rowBlocks;
   int deflateLevel = 0;
 
   // Settings::psi_sha256, or empty.
@@ -49,7 +51,10 @@ struct PublishedFile {
   std::string originalExpression() const;
 };
 
+constexpr int kManifestSchema = 2;  // 1 had no row blocks, and its versions no README.md and no datacite.json
+
 struct Manifest {
+  int schema = kManifestSchema;
   std::string name;
   SemVer version;
   std::string description;
@@ -62,6 +67,9 @@ struct Manifest {
   Json verification = Json::object();   // by path: the report of preservation_json.h
   Json evidence = Json::array();        // of experiments: file, sha256, summary
   Json circumstances = Json::object();  // time, program, compiler, libraries: not expected to be the same again
+
+  // "2025-01-31", of circumstances; empty where they name no time.
+  std::string date() const;
 };
 
 Json toJson(const Manifest& manifest);

@@ -1,6 +1,7 @@
 // Publishing: files become a version that is verified, described, checksummed, optionally signed, and never changed
 // again.
-//   DIR/<name>/<version>/ data/*.h5  psi/psi-<12 hex>.h5  index.csv  manifest.json  croissant.json  SHA256SUMS  [.sig]
+//   DIR/<name>/<version>/ data/*.h5  psi/psi-<12 hex>.h5  index.csv  manifest.json  croissant.json  datacite.json
+//                         README.md  SHA256SUMS  [SHA256SUMS.sig]
 #pragma once
 
 #include <string>
@@ -25,25 +26,25 @@ struct PublishSettings {
   std::string license = "https://spdx.org/licenses/Apache-2.0.html";
   std::string url = "./";  // where the version will be found
   std::string creator = "Offaxis";
-  std::string program;  // "offaxis 0.1.0"
-  std::string created;  // UTC, "2025-01-31T12:00:00Z"
+  std::string program;      // "offaxis 0.1.0+1a2b3c4"
+  std::string created;      // UTC, "2025-01-31T12:00:00Z"
+  bool allowDirty = false;  // publish although `program` names no one commit; the manifest says so
 };
 
 struct PublishReport {
   std::string directory;  // DIR/<name>/<version>
   Manifest manifest;
+  bool completed = false;  // the version was there already; only its copy under manifestsDirectory was missing
 };
 
 // Verifies every variant against its original and every original against the dataset that it names, recomputes the
-// content roots, and holds the version number to what changed since the last version in DIR/<name> (same roots: PATCH;
-// all old rows still there: MINOR; else MAJOR; each one step, lower numbers 0). Throws Error(Usage) for bad names, a
-// wrong version number (saying the right one) or a psi that is missing or of no use; Error(BadFile) where a file does
-// not hold what it claims or its verification fails; Error(CannotWrite) where the version exists or cannot be written.
-// Nothing is left under the version's name unless all of it is.
+// content roots, and holds the version number to what changed (publish/version_step.h). Throws Error(Usage) for bad
+// names, a wrong version number (saying the right one), a psi that is missing or of no use, or a program that names no
+// one commit; Error(BadFile) where a file does not hold what it claims or its verification fails; Error(CannotWrite)
+// where the version exists or cannot be written.
+// Nothing is left under the version's name unless all of it is there, whenever the process dies. The copy of the
+// manifest appears right after it; where the process dies between the two, the same call again adds the copy.
 PublishReport publishVersion(const PublishSettings& settings, const Context& context);
-
-// The text of SHA256SUMS, sorted by path, as `sha256sum -c` reads it.
-std::string checksumText(std::vector<ListedFile> files);
 
 // Compilers and libraries that a file's bytes (never its content root) can depend on.
 Json buildCircumstances(const std::string& program);

@@ -1,15 +1,18 @@
 #include "publish/signing.h"
 
 #include <fcntl.h>
+#include <openssl/evp.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <vector>
 
 #include "core/error.h"
+#include "storage/staged.h"
 
 extern char** environ;
 
@@ -60,6 +63,44 @@ Outcome run(std::vector<std::string> words, const std::string& input) {
   return outcome;
 }
 
+// ssh-keygen overlooks much of how a signature file is written (line ends, unused bits of base64); anything but the
+// text that it writes itself has been changed.
+bool asWritten(const std::string& path) {
+  const std::string begin = "-----BEGIN SSH SIGNATURE-----\n", end = "-----END SSH SIGNATURE-----\n";
+  constexpr std::size_t kLine = 70;
+  const std::string text = readTextFile(path, std::uint64_t{1} << 20);
+  if (text.size() < begin.size() + end.size() || text.compare(0, begin.size(), begin) != 0 ||
+      text.compare(text.size() - end.size(), end.size(), end) != 0) {
+    return false;
+  }
+  std::string encoded;
+  for (std::size_t at = begin.size(); at < text.size() - end.size(); at += kLine + 1) {
+    const std::string line = text.substr(at, std::min(kLine + 1, text.size() - end.size() - at));
+    if (line.back() != '\n') return false;
+    encoded.append(line, 0, line.size() - 1);
+  }
+  std::vector<unsigned char> decoded(encoded.size());
+  const auto* bytes = reinterpret_cast<const unsigned char*>(encoded.data());
+  int size = EVP_DecodeBlock(decoded.data(), bytes, static_cast<int>(encoded.size()));
+  if (size < 0) return false;
+  for (std::size_t i = encoded.size(); i > 0 && encoded[i - 1] == '='; --i) --size;
+  std::vector<unsigned char> again(encoded.size() + 4);
+  const int length = EVP_EncodeBlock(again.data(), decoded.data(), size);
+  return length == static_cast<int>(encoded.size()) && std::equal(bytes, bytes + length, again.data());
+}
+
+// `how`: what follows -Y, and its options.
+SignatureCheck verify(const std::vector<std::string>& how, const std::string& path) {
+  std::vector<std::string> words{"ssh-keygen", "-Y"};
+  words.insert(words.end(), how.begin(), how.end());
+  words.insert(words.end(), {"-n", kNamespace, "-s", path + ".sig"});
+  const Outcome outcome = run(std::move(words), path);
+  if (outcome.code == kNotFound) return {false, false, "ssh-keygen is not installed"};
+  if (outcome.code == 0 && !asWritten(path + ".sig"))
+    return {true, false, "the signature file is not written as ssh-keygen writes it: it was changed"};
+  return {true, outcome.code == 0, outcome.output};
+}
+
 }  // namespace
 
 void signFile(const std::string& path, const std::string& keyPath) {
@@ -75,8 +116,11 @@ void signFile(const std::string& path, const std::string& keyPath) {
 }
 
 SignatureCheck checkSignature(const std::string& path) {
-  const Outcome outcome = run({"ssh-keygen", "-Y", "check-novalidate", "-n", kNamespace, "-s", path + ".sig"}, path);
-  return {outcome.code != kNotFound, outcome.code == 0, outcome.output};
+  return verify({"check-novalidate"}, path);
+}
+
+SignatureCheck checkSignatureOf(const std::string& signer, const std::string& allowedSigners, const std::string& path) {
+  return verify({"verify", "-f", allowedSigners, "-I", signer}, path);
 }
 
 }  // namespace offaxis

@@ -16,4 +16,7 @@ struct SignatureCheck {
 };
 SignatureCheck checkSignature(const std::string& path);
 
+// Also that `signer` made it, by a key that the allowed_signers file (ssh-keygen(1)) gives them.
+SignatureCheck checkSignatureOf(const std::string& signer, const std::string& allowedSigners, const std::string& path);
+
 }  // namespace offaxis

@@ -12,14 +12,13 @@
 #include "core/philox.h"
 #include "datasets/content.h"
 #include "datasets/image_file.h"
-#include "publish/check.h"
-#include "publish/croissant.h"
 #include "publish/reproduce.h"
+#include "publish/version_fixture.h"
+#include "publish/version_writer.h"
 #include "storage/hash.h"
 #include "support/expect_error.h"
 #include "support/memory_source.h"
 #include "support/random_psi.h"
-#include "support/temp_directory.h"
 #include "variants/expression.h"
 #include "variants/psi_network.h"
 
@@ -27,53 +26,16 @@ namespace offaxis {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::bytesOf;
+using testing::contentToo;
 using testing::expectError;
-using testing::TempDirectory;
+using testing::kDataset;
+using testing::kRows;
+using testing::putBytes;
+using testing::rowsOf;
 
-// 600 images of XYSquares at 16x16: quick, and openable by name.
-constexpr char kRows[] = "0:500,1000:1100";
-constexpr char kDataset[] = "xysquares:spacing=1,size=16";
-
-SourcePtr rowsOf(const std::string& expression, const std::string& rows = kRows) {
-  SourcePtr source = openSource(expression);
-  return subset(source, rowsFromText(rows, source->size()));
-}
-
-std::string bytesOf(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-void putBytes(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-}
-
-class Publish : public ::testing::Test {
+class Publish : public testing::PublishFixture {
  protected:
-  Publish() {
-    write(*rowsOf(kDataset), "x.h5");
-    write(*rowsOf(std::string(kDataset) + "+noise:eps=0.1,seed=3"), "noise.h5");
-    settings_.files = {directory_ / "x.h5", directory_ / "noise.h5"};
-    settings_.name = "toy-set";
-    settings_.version = "1.0.0";
-    settings_.directory = directory_ / "published";
-    settings_.program = "offaxis test";
-    settings_.created = "2025-01-31T12:00:00Z";
-    context_.threads = 2;
-  }
-
-  void write(const Source& source, const std::string& name) {
-    WriteSettings writing;
-    writing.overwrite = Overwrite::Replace;
-    writeImageFile(source, directory_ / name, writing, context_);
-  }
-  PublishReport publish(const std::string& version) {
-    settings_.version = version;
-    return publishVersion(settings_, context_);
-  }
-  std::string versionPath(const std::string& path, const std::string& version = "1.0.0") const {
-    return settings_.directory + "/toy-set/" + version + (path.empty() ? "" : "/" + path);
-  }
   ReproduceReport reproduce(const std::string& manifest, const std::string& output = "again") {
     ReproduceSettings settings;
     settings.manifest = manifest;
@@ -82,15 +44,11 @@ class Publish : public ::testing::Test {
     return reproduceVersion(settings, context_);
   }
   void expectCheckFails(const std::string& check, const std::string& path, bool content = false) {
-    const CheckReport report = checkVersion(versionPath(""), content, context_);
+    const CheckReport report = checkVersion(versionPath(""), content ? contentToo() : CheckSettings(), context_);
     ASSERT_FALSE(report.passed());
     EXPECT_EQ(report.firstFailure()->check, check) << report.firstFailure()->detail;
     EXPECT_EQ(report.firstFailure()->path, path);
   }
-
-  TempDirectory directory_;
-  PublishSettings settings_;
-  Context context_;
 };
 
 TEST_F(Publish, AVersionIsWholeAndChecksOut) {
@@ -100,11 +58,11 @@ TEST_F(Publish, AVersionIsWholeAndChecksOut) {
     if (entry.is_regular_file()) files.push_back(entry.path().lexically_relative(versionPath("")).string());
   }
   std::sort(files.begin(), files.end());
-  EXPECT_EQ(files, (std::vector<std::string>{"SHA256SUMS", "croissant.json", "data/noise.h5", "data/x.h5", "index.csv",
-                                             "manifest.json"}));
+  EXPECT_EQ(files, (std::vector<std::string>{"README.md", "SHA256SUMS", "croissant.json", "data/noise.h5", "data/x.h5",
+                                             "datacite.json", "index.csv", "manifest.json"}));
   EXPECT_EQ(std::system(("cd " + versionPath("") + " && sha256sum --strict -c SHA256SUMS > /dev/null").c_str()), 0);
-  EXPECT_TRUE(checkVersion(versionPath(""), false, context_).passed());
-  const CheckReport content = checkVersion(versionPath(""), true, context_);
+  EXPECT_TRUE(checkVersion(versionPath(""), {}, context_).passed());
+  const CheckReport content = checkVersion(versionPath(""), contentToo(), context_);
   EXPECT_TRUE(content.passed());
   EXPECT_EQ(std::count_if(content.findings.begin(), content.findings.end(),
                           [](const CheckFinding& f) { return f.check == "content"; }),
@@ -171,7 +129,7 @@ TEST_F(Publish, SignaturesAreMadeAndChecked) {
   ASSERT_EQ(std::system(("ssh-keygen -q -t ed25519 -N '' -f " + (directory_ / "key")).c_str()), 0);
   settings_.signKey = directory_ / "key";
   publish("1.0.0");
-  EXPECT_TRUE(checkVersion(versionPath(""), false, context_).passed());
+  EXPECT_TRUE(checkVersion(versionPath(""), {}, context_).passed());
   putBytes(versionPath("README"), "added and listed, but not signed");
   std::ofstream(versionPath("SHA256SUMS"), std::ios::app) << toHex(sha256OfFile(versionPath("README"))) << "  README\n";
   expectCheckFails("signature", "SHA256SUMS.sig");
@@ -218,11 +176,12 @@ TEST_F(Publish, OtherContentUnderTheRightNameIsFound) {
   manifest["reproduces"]["files"][1]["bytes"] = fs::file_size(path);
   putBytes(versionPath("manifest.json"), manifest.dump(2));
   std::vector<ListedFile> listed;
-  for (const char* name : {"croissant.json", "data/noise.h5", "data/x.h5", "index.csv", "manifest.json"}) {
+  for (const char* name :
+       {"README.md", "croissant.json", "data/noise.h5", "data/x.h5", "datacite.json", "index.csv", "manifest.json"}) {
     listed.push_back({name, toHex(sha256OfFile(versionPath(name))), 0});
   }
   putBytes(versionPath("SHA256SUMS"), checksumText(listed));
-  EXPECT_TRUE(checkVersion(versionPath(""), false, context_).passed());
+  EXPECT_TRUE(checkVersion(versionPath(""), {}, context_).passed());
   expectCheckFails("content", "data/noise.h5", true);
   // Reproducing makes the right content, whose bytes the forged manifest does not expect.
   const ReproduceReport report = reproduce(versionPath("manifest.json"));
@@ -247,23 +206,44 @@ TEST_F(Publish, RepackedFilesPassByContentAlone) {
     ASSERT_EQ(std::system((command + " \"" + storage + "\"").c_str()), 0);
     fs::rename(packed, path);
     expectCheckFails("bytes", "data/noise.h5");
-    const CheckReport report = checkVersion(versionPath(""), true, context_);
+    const CheckReport report = checkVersion(versionPath(""), contentToo(), context_);
     EXPECT_TRUE(report.passed()) << storage << ": " << report.firstFailure()->detail;
   }
 }
 
 TEST_F(Publish, ADirectoryThatIsNoVersionIsAnError) {
-  expectError(ErrorKind::BadFile, "no published version", [&] { checkVersion(directory_.path(), false, context_); });
+  expectError(ErrorKind::BadFile, "no published version", [&] { checkVersion(directory_.path(), {}, context_); });
   publish("1.0.0");
-  for (const char* line : {"nonsense\n", "../../etc/passwd\n", "/etc/passwd\n"}) {
-    putBytes(versionPath("SHA256SUMS"), std::string(64, 'a') + "  " + line);
-    if (std::string(line) == "nonsense\n") {
-      expectError(ErrorKind::BadFile, "lists no manifest.json",
-                  [&] { checkVersion(versionPath(""), false, context_); });
-    } else {
-      expectError(ErrorKind::BadFile, "a line is not", [&] { checkVersion(versionPath(""), false, context_); });
-    }
+}
+
+TEST_F(Publish, DamagedChecksumsAreNamed) {
+  publish("1.0.0");
+  const std::string good = bytesOf(versionPath("SHA256SUMS"));
+  const std::string aDigest(64, 'a');
+  for (const std::string& line :
+       {aDigest + "  ../../etc/passwd\n", aDigest + "  /etc/passwd\n", std::string("nonsense\n"),
+        aDigest + " one-space\n", good.substr(0, good.find('\n') + 1)}) {
+    putBytes(versionPath("SHA256SUMS"), good + line);
+    expectCheckFails("bytes", "SHA256SUMS");
   }
+  putBytes(versionPath("SHA256SUMS"), good.substr(0, good.size() - 1));
+  expectCheckFails("bytes", "SHA256SUMS");
+  // A line that is missing, of a file that every version has, the file with it.
+  for (const char* gone : {"README.md", "croissant.json", "datacite.json", "manifest.json"}) {
+    const std::size_t at = good.find(std::string("  ") + gone) - 64;
+    putBytes(versionPath("SHA256SUMS"), good.substr(0, at) + good.substr(good.find('\n', at) + 1));
+    const std::string bytes = bytesOf(versionPath(gone));
+    fs::remove(versionPath(gone));
+    if (std::string(gone) != "manifest.json") expectCheckFails("missing", "SHA256SUMS");
+    EXPECT_FALSE(checkVersion(versionPath(""), {}, context_).passed()) << gone;
+    putBytes(versionPath(gone), bytes);
+  }
+  // The manifest and the file agree: the line is what was changed.
+  std::string forged = good;
+  const std::size_t digit = good.find("  index.csv") - 1;
+  forged[digit] = forged[digit] == '0' ? '1' : '0';
+  putBytes(versionPath("SHA256SUMS"), forged);
+  expectCheckFails("bytes", "SHA256SUMS");
 }
 
 TEST_F(Publish, ReproducesFromTheManifestAlone) {
@@ -296,13 +276,13 @@ TEST_F(Publish, ReproduceNamesTheFirstDifference) {
   rowsOf(std::string(kDataset) + "+noise:eps=0.1,seed=4")->read(0, a.data());
   published->read(0, b.data());
   const auto at = static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin()).first - a.begin());
-  EXPECT_EQ(beside.files[1].difference, "row 0, y " + std::to_string(at / 48) + ", x " + std::to_string(at / 3 % 16) +
-                                            ", channel " + std::to_string(at % 3) + ": " + std::to_string(a[at]) +
-                                            ", published " + std::to_string(b[at]));
+  EXPECT_EQ(beside.files[1].difference, "images row 0, y " + std::to_string(at / 48) + ", x " +
+                                            std::to_string(at / 3 % 16) + ", channel " + std::to_string(at % 3) + ": " +
+                                            std::to_string(a[at]) + " instead of " + std::to_string(b[at]));
 
   fs::copy_file(versionPath("manifest.json"), directory_ / "alone.json");
   EXPECT_EQ(reproduce(directory_ / "alone.json", "alone").files[1].difference,
-            "the original is the same, the variant differs");
+            "first among rows 0 to 599; the original is the same, the variant differs");
 }
 
 TEST_F(Publish, ModifiedFilesTakeTheirPsiAlong) {
@@ -319,7 +299,7 @@ TEST_F(Publish, ModifiedFilesTakeTheirPsiAlong) {
   EXPECT_EQ(manifest.files[2].settings.at("psi_sha256"), sha256);
   EXPECT_EQ(manifest.verification["data/modified.h5"]["budget_levels"], 25);
   EXPECT_GT(manifest.verification["data/modified.h5"]["statistics"]["linf_levels"], 0);
-  EXPECT_TRUE(checkVersion(versionPath(""), true, context_).passed());
+  EXPECT_TRUE(checkVersion(versionPath(""), contentToo(), context_).passed());
 
   // psi beside the version's manifest, and beside the copy.
   fs::remove(psi);
@@ -353,7 +333,11 @@ TEST_F(Publish, ManifestsThatDoNotFitTogetherAreErrors) {
   const std::vector<std::pair<std::string, std::function<void(Json&)>>> cases{
       {"'version' is not X.Y.Z", [](Json& m) { m["version"] = "1.0"; }},
       {"kind", [](Json& m) { m["kind"] = "other"; }},
-      {"schema 2", [](Json& m) { m["schema_version"] = 2; }},
+      {"schema 3", [](Json& m) { m["schema_version"] = 3; }},
+      {"schema 0", [](Json& m) { m["schema_version"] = 0; }},
+      {"row blocks for 600 images", [&](Json& m) { file(m)["row_blocks"]["sha256"].push_back(std::string(64, 'a')); }},
+      {"not a SHA-256", [&](Json& m) { file(m)["row_blocks"]["sha256"][0] = "x"; }},
+      {"not of 4096 rows", [&](Json& m) { file(m)["row_blocks"]["rows"] = 64; }},
       {"'name' is not a text", [](Json& m) { m["name"] = 3; }},
       {"names no files", [](Json& m) { m["reproduces"]["files"] = Json::array(); }},
       {"'reproduces' is missing", [](Json& m) { m.erase("reproduces"); }},

@@ -86,7 +86,7 @@ TEST(ImportTool, ImportedFilesServeEveryVerb) {
   EXPECT_NE(verified.out.find("19 images equal to an earlier one"), std::string::npos) << verified.out;
   EXPECT_EQ(shell(in + "offaxis verify small.h5 --original imported.h5").code, 0);
   const Outcome published =
-      shell(in + "offaxis publish imported.h5 noise.h5 --name s --version 1.0.0 -o out --original imported.h5");
+      shell(in + "offaxis publish --allow-dirty imported.h5 noise.h5 --name s --version 1.0.0 -o out --original imported.h5");
   EXPECT_EQ(published.code, 0) << published.err;
   EXPECT_EQ(shell(in + "offaxis check out/s/1.0.0 --content").code, 0);
   const Outcome again =
@@ -95,9 +95,9 @@ TEST(ImportTool, ImportedFilesServeEveryVerb) {
 
   // Without the file nobody can know what the name stands for.
   for (const auto& [line, code] : {std::pair<const char*, int>{"offaxis verify noise.h5", 2},
-                                   {"offaxis publish noise.h5 --name t --version 1.0.0 -o out", 2},
+                                   {"offaxis publish --allow-dirty noise.h5 --name t --version 1.0.0 -o out", 2},
                                    {"offaxis reproduce out/s/1.0.0/manifest.json -o other", 3},
-                                   {"offaxis publish noise.h5 --name t --version 1.0.0 -o out --original shapes3d", 2},
+                                   {"offaxis publish --allow-dirty noise.h5 --name t --version 1.0.0 -o out --original shapes3d", 2},
                                    {"offaxis reproduce out/s/1.0.0/manifest.json -o other --original shapes3d", 2},
                                    {"offaxis emit shapes3d-import --variant noise --eps 0.1 -o x.h5", 2},
                                    {"offaxis inspect shapes3d-original:size=32", 2},
@@ -118,7 +118,7 @@ TEST(ImportTool, OriginalsNeedImportingFirst) {
   for (const char* line :
        {"offaxis inspect original.h5", "offaxis emit original.h5 --variant noise --eps 0.1 -o x.h5",
         "offaxis verify original.h5 --original imported.h5", "offaxis verify imported.h5 --original original.h5",
-        "offaxis publish original.h5 --name t --version 1.0.0 -o out"}) {
+        "offaxis publish --allow-dirty original.h5 --name t --version 1.0.0 -o out"}) {
     const Outcome refused = shell(in + line);
     EXPECT_EQ(refused.code, 3) << line << refused.err;
     EXPECT_NE(refused.err.find("offaxis import original.h5 -o shapes3d-imported.h5"), std::string::npos) << refused.err;

@@ -167,7 +167,7 @@ TEST(LearnTools, ManipulateEmitVerifyPublishReproduce) {
       shell("cd " + d.path() +
             "; set -e; offaxis emit xysquares:spacing=1 --variant modified --psi run/psi.h5 --indices 0:200 -o m.h5"
             "; offaxis emit xysquares:spacing=1 --variant noise --eps 0.1 --seed 4 --indices 0:200 -o n.h5"
-            "; offaxis publish m.h5 n.h5 --psi run/psi.h5 --name tiny --version 1.0.0 -o out"
+            "; offaxis publish --allow-dirty m.h5 n.h5 --psi run/psi.h5 --name tiny --version 1.0.0 -o out"
             "; offaxis check out/tiny/1.0.0 --content"
             "; (cd out/tiny/1.0.0 && sha256sum --quiet -c SHA256SUMS)"
             "; offaxis reproduce out/tiny/1.0.0/manifest.json -o again");

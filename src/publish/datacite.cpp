@@ -1,0 +1,99 @@
+#include <algorithm>
+#include <set>
+
+#include "publish/descriptions.h"
+#include "publish/origins.h"
+
+namespace offaxis {
+namespace {
+
+constexpr const char* kSpdx = "https://spdx.org/licenses/";
+
+Json related(const std::string& relation, const Work& work) {
+  const std::string arxiv = "https://arxiv.org/abs/";
+  const bool isArxiv = work.url.compare(0, arxiv.size(), arxiv) == 0;
+  return {{"relatedIdentifier", isArxiv ? "arXiv:" + work.url.substr(arxiv.size()) : work.url},
+          {"relatedIdentifierType", isArxiv ? "arXiv" : "URL"},
+          {"relationType", relation}};
+}
+
+Json relatedIdentifiers(const Manifest& manifest) {
+  Json all = Json::array();
+  bool psi = false;
+  for (const PublishedFile& file : manifest.files) {
+    psi = psi || !file.psiSha256().empty();
+    if (const Work* work = originOf(file.dataset)) {
+      const Json entry = related("IsDerivedFrom", *work);
+      if (std::find(all.begin(), all.end(), entry) == all.end()) all.push_back(entry);
+    }
+  }
+  if (psi) all.push_back(related("References", methodWork()));
+  return all;
+}
+
+Json rights(const std::string& license) {
+  Json entry{{"rightsUri", license}};
+  if (const std::string identifier = spdxIdentifier(license); !identifier.empty()) {
+    entry["rights"] = identifier;
+    entry["rightsIdentifier"] = identifier;
+    entry["rightsIdentifierScheme"] = "SPDX";
+    entry["schemeUri"] = kSpdx;
+  }
+  return entry;
+}
+
+Json sizes(const Manifest& manifest) {
+  std::set<std::string> all;
+  std::uint64_t bytes = manifest.index.bytes;
+  for (const PublishedFile& file : manifest.files) {
+    bytes += file.file.bytes;
+    all.insert(std::to_string(file.images) + " images of " + toString(file.shape) + " in each of " +
+               std::to_string(manifest.files.size()) + " files");
+  }
+  all.insert(std::to_string(bytes) + " B");
+  return all;
+}
+
+}  // namespace
+
+std::string spdxIdentifier(const std::string& license) {
+  const std::string prefix = kSpdx;
+  if (license.compare(0, prefix.size(), prefix) != 0) return {};
+  std::string identifier = license.substr(prefix.size());
+  for (const std::string suffix : {".html", ".json"}) {
+    if (identifier.size() > suffix.size() &&
+        identifier.compare(identifier.size() - suffix.size(), suffix.size(), suffix) == 0)
+      identifier.resize(identifier.size() - suffix.size());
+  }
+  return identifier;
+}
+
+Json dataciteOf(const Manifest& manifest) {
+  Json roots = Json::array();
+  for (const PublishedFile& file : manifest.files) {
+    roots.push_back({{"alternateIdentifier", file.contentRoot},
+                     {"alternateIdentifierType", "Offaxis content root of " + file.file.path}});
+  }
+  Json subjects = Json::array();
+  for (const char* subject : {"disentanglement", "representation learning", "adversarial dataset"})
+    subjects.push_back({{"subject", subject}});
+  return {{"schemaVersion", "http://datacite.org/schema/kernel-4"},
+          {"creators", Json::array({{{"name", manifest.creator}, {"nameType", "Organizational"}}})},
+          {"titles", Json::array({{{"title", manifest.name}, {"lang", "en"}}})},
+          {"publisher", {{"name", manifest.creator}}},
+          {"publicationYear", manifest.date().substr(0, 4)},
+          {"types", {{"resourceType", "Images with factors"}, {"resourceTypeGeneral", "Dataset"}}},
+          {"subjects", std::move(subjects)},
+          {"dates", Json::array({{{"date", manifest.date()}, {"dateType", "Issued"}}})},
+          {"language", "en"},
+          {"alternateIdentifiers", std::move(roots)},
+          {"relatedIdentifiers", relatedIdentifiers(manifest)},
+          {"sizes", sizes(manifest)},
+          {"formats", {"application/x-hdf5", "text/csv"}},
+          {"version", toString(manifest.version)},
+          {"rightsList", Json::array({rights(manifest.license)})},
+          {"descriptions",
+           Json::array({{{"description", manifest.description}, {"descriptionType", "Abstract"}, {"lang", "en"}}})}};
+}
+
+}  // namespace offaxis
