@@ -284,7 +284,7 @@ class Verification {
                               : "the datasets inside the file are named otherwise");
     add("shape", from.shape == to.shape, difference(toString(to.shape), toString(from.shape)));
     pairRows();
-    add("images", {}, difference(std::to_string(modified_.size()), std::to_string(original_.size())));
+    add("images", true, difference(std::to_string(modified_.size()), std::to_string(original_.size())));
     const std::size_t imagesCheck = report_.checks.size() - 1;  // concluded once the content root is known
     add("factors", from.grid == to.grid,
         from.grid == to.grid ? std::to_string(to.grid.factorCount()) + " factors" : "the factor grids differ");

@@ -11,7 +11,6 @@
 namespace offaxis {
 namespace {
 
-constexpr std::uint64_t kTileBytes = std::uint64_t{256} << 20;
 constexpr std::uint64_t kStripeBytes = 96 * 1024;  // a file's chunk: shorter runs of rows would decode it twice
 constexpr std::uint64_t kRun = 64;                 // rows that one work item reads
 constexpr std::uint64_t kLines = 8;                // lines of one work item
@@ -77,13 +76,13 @@ struct Tile {
 
 class Separation {
  public:
-  Separation(const Source& modified, const Source& original, const Context& context)
+  Separation(const Source& modified, const Source& original, const Context& context, std::uint64_t memory)
       : modified_(modified),
         original_(original),
         context_(context),
         grid_(modified.info().grid),
         bytes_(modified.info().shape.bytes()),
-        maxCells_(std::max<std::uint64_t>(kTileBytes / (2 * bytes_), 1)),
+        maxCells_(std::max<std::uint64_t>(memory / (2 * bytes_), 1)),
         modifiedRow_(modified),
         originalRow_(original),
         totals_(grid_.factorCount()),
@@ -361,8 +360,8 @@ class Separation {
 }  // namespace
 
 SeparationReport measureSeparation(const Source& modified, const Source& original, std::size_t keep,
-                                   const Context& context) {
-  return Separation(modified, original, context).run(keep);
+                                   const Context& context, std::uint64_t memory) {
+  return Separation(modified, original, context, memory).run(keep);
 }
 
 }  // namespace offaxis

@@ -43,9 +43,10 @@ struct SeparationReport {
 // A modified image is separated where it is strictly nearer to its own original than to that of every one-factor
 // variant which differs from its own. `original` may hold more rows than `modified`; rows go by their grid index.
 // Preconditions: the same grid and image shape; `original` holds the grid indices of all rows of `modified`.
-// Every image is read once per group of factors (two for the published datasets); memory is about 256 MB, more only
-// where the images along one single factor need it. The report does not depend on the threads.
+// Every image is read once per group of factors that fit in memory together (two groups for the published datasets).
+// `memory` is for images, in bytes; the images along one single factor must be held, however little it is. The report
+// depends neither on it nor on the threads.
 SeparationReport measureSeparation(const Source& modified, const Source& original, std::size_t keep,
-                                   const Context& context);
+                                   const Context& context, std::uint64_t memory = std::uint64_t{256} << 20);
 
 }  // namespace offaxis
