@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <numeric>
 #include <unordered_map>
@@ -20,7 +21,7 @@ namespace offaxis {
 namespace {
 
 constexpr std::uint64_t kBlock = 64;    // images of one work item
-constexpr std::size_t kSpan = 1 << 14;  // pixels whose sums of squares fit 32 bits
+constexpr std::size_t kSpan = 1 << 12;  // pixels whose sums of squares fit 31 bits, and that stay in the nearest cache
 
 using Key = std::array<std::uint64_t, 2>;
 
@@ -57,39 +58,77 @@ struct Sums {
   }
 };
 
-// `count` <= kSpan.
+// Each of these takes at most kSpan pixels and keeps to the narrowest type that holds its sums, which is what makes the
+// compiler's vectors long.
+
 OFFAXIS_INTEGER_KERNEL
-void sumSpan(const std::uint8_t* original, const std::uint8_t* modified, std::size_t count, std::uint32_t budget,
-             std::uint32_t* sums) {
-  std::uint32_t o1 = 0, m1 = 0, o2 = 0, m2 = 0, a = 0, d2 = 0, zo = 0, zm = 0, fo = 0, fm = 0, clip = 0, top = 0;
+std::uint32_t sumAbsolute(const std::uint8_t* a, const std::uint8_t* b, std::size_t count) {
+  std::uint32_t sum = 0;
+  for (std::size_t i = 0; i < count; ++i) sum += static_cast<std::uint32_t>(std::abs(int{a[i]} - int{b[i]}));
+  return sum;
+}
+
+OFFAXIS_INTEGER_KERNEL
+std::int32_t sumSquares(const std::uint8_t* a, const std::uint8_t* b, std::size_t count) {
+  std::int32_t sum = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    const std::uint32_t o = original[i];
-    const std::uint32_t m = modified[i];
-    const std::uint32_t d = o > m ? o - m : m - o;
-    o1 += o;
-    m1 += m;
-    o2 += o * o;
-    m2 += m * m;
-    a += d;
-    d2 += d * d;
-    zo += o == 0 ? 1u : 0u;
-    zm += m == 0 ? 1u : 0u;
-    fo += o == 255 ? 1u : 0u;
-    fm += m == 255 ? 1u : 0u;
-    clip += static_cast<std::uint32_t>(m == 0 || m == 255) & static_cast<std::uint32_t>(d < budget);
+    const auto difference = static_cast<std::int16_t>(a[i] - b[i]);
+    sum += static_cast<std::int32_t>(difference) * difference;
+  }
+  return sum;
+}
+
+OFFAXIS_INTEGER_KERNEL
+std::uint16_t countLevel(const std::uint8_t* a, std::size_t count, std::uint8_t level) {
+  std::uint16_t found = 0;
+  for (std::size_t i = 0; i < count; ++i) found = static_cast<std::uint16_t>(found + (a[i] == level ? 1 : 0));
+  return found;
+}
+
+OFFAXIS_INTEGER_KERNEL
+std::uint8_t largestDifference(const std::uint8_t* a, const std::uint8_t* b, std::size_t count) {
+  std::uint8_t top = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto d = static_cast<std::uint8_t>(a[i] > b[i] ? a[i] - b[i] : b[i] - a[i]);
     top = d > top ? d : top;
   }
-  const std::uint32_t all[] = {o1, m1, o2, m2, a, d2, zo, zm, fo, fm, clip, top};
-  for (std::size_t i = 0; i < 12; ++i) sums[i] = all[i];
+  return top;
+}
+
+// Pixels of `modified` at the end `level` of the range that moved by less than `budget`.
+OFFAXIS_INTEGER_KERNEL
+std::uint16_t countShort(const std::uint8_t* original, const std::uint8_t* modified, std::size_t count,
+                         std::uint8_t level, std::uint8_t budget) {
+  std::uint16_t found = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto moved = static_cast<std::uint8_t>(level > original[i] ? level - original[i] : original[i] - level);
+    found = static_cast<std::uint16_t>(found + ((modified[i] == level) & (moved < budget) ? 1 : 0));
+  }
+  return found;
 }
 
 Sums sumImage(const std::uint8_t* original, const std::uint8_t* modified, std::size_t count, int budget) {
+  static const std::array<std::uint8_t, kSpan> zeros{};
+  const auto limit = static_cast<std::uint8_t>(std::clamp(budget, 0, 255));
   Sums total;
   for (std::size_t done = 0; done < count; done += kSpan) {
-    std::array<std::uint32_t, 12> s{};
-    sumSpan(original + done, modified + done, std::min(kSpan, count - done), static_cast<std::uint32_t>(budget),
-            s.data());
-    total.add({s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8], s[9], s[10], static_cast<int>(s[11])});
+    const std::uint8_t* const o = original + done;
+    const std::uint8_t* const m = modified + done;
+    const std::size_t n = std::min(kSpan, count - done);
+    Sums s;
+    s.original = sumAbsolute(o, zeros.data(), n);
+    s.modified = sumAbsolute(m, zeros.data(), n);
+    s.absolute = sumAbsolute(o, m, n);
+    s.originalSquares = static_cast<std::uint64_t>(sumSquares(o, zeros.data(), n));
+    s.modifiedSquares = static_cast<std::uint64_t>(sumSquares(m, zeros.data(), n));
+    s.squares = s.absolute == 0 ? 0 : static_cast<std::uint64_t>(sumSquares(o, m, n));
+    s.zerosOriginal = countLevel(o, n, 0);
+    s.zerosModified = countLevel(m, n, 0);
+    s.fullsOriginal = countLevel(o, n, 255);
+    s.fullsModified = countLevel(m, n, 255);
+    s.perhapsClipped = limit == 0 ? 0 : countShort(o, m, n, 0, limit) + countShort(o, m, n, 255, limit);
+    s.maxLevels = largestDifference(o, m, n);
+    total.add(s);
   }
   return total;
 }
@@ -121,6 +160,7 @@ struct Positions {
 };
 
 struct Worker {
+  std::vector<std::uint8_t> originals, modifieds;  // the images of a block
   Positions positions;
   std::optional<Ssim> ssim;
 };
@@ -399,7 +439,10 @@ class Verification {
   BlockResult compareBlock(std::uint64_t first, std::uint64_t count, Worker& worker) const {
     const ImageShape& shape = original_.info().shape;
     const std::size_t bytes = shape.bytes();
-    std::vector<std::uint8_t> originals(count * bytes), modifieds(count * bytes);
+    std::vector<std::uint8_t>& originals = worker.originals;
+    std::vector<std::uint8_t>& modifieds = worker.modifieds;
+    originals.resize(kBlock * bytes);
+    modifieds.resize(kBlock * bytes);
     readOriginals(first, count, originals.data());
     modified_.readRange(first, count, modifieds.data());
     worker.positions.resize(bytes);

@@ -16,17 +16,33 @@ struct Sums {
   std::int32_t *x, *y, *squares, *products;
 };
 
-// Adds (sign 1) or takes away (sign -1) one line of the images.
+// Adds one line of the images to the sums over lines.
 OFFAXIS_INTEGER_KERNEL
-void addLine(const std::uint8_t* x, const std::uint8_t* y, std::size_t count, std::int32_t sign, std::int32_t* sx,
-             std::int32_t* sy, std::int32_t* squares, std::int32_t* products) {
+void addLine(const std::uint8_t* x, const std::uint8_t* y, std::size_t count, std::int32_t* sx, std::int32_t* sy,
+             std::int32_t* squares, std::int32_t* products) {
   for (std::size_t i = 0; i < count; ++i) {
     const std::int32_t a = x[i];
     const std::int32_t b = y[i];
-    sx[i] += sign * a;
-    sy[i] += sign * b;
-    squares[i] += sign * (a * a + b * b);
-    products[i] += sign * (a * b);
+    sx[i] += a;
+    sy[i] += b;
+    squares[i] += a * a + b * b;
+    products[i] += a * b;
+  }
+}
+
+// Adds one line and takes away the one `back` values before it.
+OFFAXIS_INTEGER_KERNEL
+void slideLine(const std::uint8_t* x, const std::uint8_t* y, std::size_t back, std::size_t count, std::int32_t* sx,
+               std::int32_t* sy, std::int32_t* squares, std::int32_t* products) {
+  const std::uint8_t* const oldX = x - back;
+  const std::uint8_t* const oldY = y - back;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::int32_t a = x[i], b = y[i];
+    const std::int32_t c = oldX[i], d = oldY[i];
+    sx[i] += a - c;
+    sy[i] += b - d;
+    squares[i] += a * a + b * b - c * c - d * d;
+    products[i] += a * b - c * d;
   }
 }
 
@@ -77,12 +93,14 @@ double Ssim::operator()(const std::uint8_t* x, const std::uint8_t* y) {
   for (auto& sums : columns_) std::fill(sums.begin(), sums.end(), 0);
   std::array<double, kLanes> total{};
   for (std::size_t line = 0; line < height_; ++line) {
-    const auto add = [&](std::size_t at, std::int32_t sign) {
-      addLine(x + at * line_, y + at * line_, line_, sign, columns_[0].data(), columns_[1].data(), columns_[2].data(),
-              columns_[3].data());
-    };
-    add(line, 1);
-    if (line >= kWindow) add(line - kWindow, -1);
+    const std::uint8_t* const a = x + line * line_;
+    const std::uint8_t* const b = y + line * line_;
+    auto* const s = columns_;
+    if (line < kWindow) {
+      addLine(a, b, line_, s[0].data(), s[1].data(), s[2].data(), s[3].data());
+    } else {
+      slideLine(a, b, kWindow * line_, line_, s[0].data(), s[1].data(), s[2].data(), s[3].data());
+    }
     if (line + 1 < kWindow) continue;
     for (std::size_t k = 0; k < 4; ++k) addColumns(columns_[k].data(), windows_, channels_, window_[k].data());
     addSimilarities({window_[0].data(), window_[1].data(), window_[2].data(), window_[3].data()}, windows_, total);
