@@ -163,7 +163,10 @@ class OwnImageFile final : public ImageFile {
     std::call_once(canonicalOnce_, [this] { named_ = openNamedDataset(info_.dataset); });
     return named_ && named_->info().grid.size() == info_.grid.size() ? named_->canonicalIndex(index) : index;
   }
-  std::optional<std::uint64_t> firstBadLabel() const override { return firstBadLabel_; }
+  std::optional<std::uint64_t> firstBadLabel() const override {
+    return badLabels_.empty() ? std::nullopt : std::optional<std::uint64_t>(badLabels_.front());
+  }
+  const std::vector<std::uint64_t>& badLabels() const override { return badLabels_; }
 
   void read(std::uint64_t row, std::uint8_t* image) const override { readRange(row, 1, image); }
 
@@ -301,7 +304,7 @@ class OwnImageFile final : public ImageFile {
           fail("the label of row " + std::to_string(first + i) + " is not the one of its place in the factor grid",
                "the file was reordered or relabelled; regenerate it");
         }
-        if (!firstBadLabel_) firstBadLabel_ = first + i;
+        badLabels_.push_back(first + i);
       }
     }
   }
@@ -385,7 +388,7 @@ class OwnImageFile final : public ImageFile {
   std::vector<std::uint64_t> canonical_;                    // by row, as stored; empty where the file stores none
   std::unordered_map<std::uint64_t, std::uint64_t> rowOf_;  // of a subset's grid indices, where canonical_ is stored
   std::string recordedRoot_;
-  std::optional<std::uint64_t> firstBadLabel_;
+  std::vector<std::uint64_t> badLabels_;
   std::uint64_t rowsPerChunk_ = 0;  // 0: not laid out for direct chunk reads
   std::uint64_t id_ = 0;
 };

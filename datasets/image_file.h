@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/context.h"
 #include "datasets/source.h"
@@ -14,7 +15,7 @@ namespace offaxis {
 
 enum class LabelCheck {
   Refuse,  // labels that do not follow the factor grid's order are an error
-  Report   // they are kept in firstBadLabel(), for a verifier to say
+  Report   // they are kept in badLabels(), for a verifier to say
 };
 
 // A file as a source. Images are read chunk by chunk; nothing is held but the last chunk of each reading thread.
@@ -24,6 +25,8 @@ class ImageFile : public Source {
   virtual const std::string& recordedRoot() const = 0;
   // The first row whose stored label is not what its place in the grid says (only with LabelCheck::Report).
   virtual std::optional<std::uint64_t> firstBadLabel() const = 0;
+  // All such rows, ascending.
+  virtual const std::vector<std::uint64_t>& badLabels() const = 0;
 };
 
 // Throws Error(BadFile) where the file is missing, damaged, or not laid out as docs/file_format.md says; where it is an

@@ -3,21 +3,25 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <numeric>
+#include <unordered_map>
 #include <utility>
 
 #include "core/parallel.h"
 #include "core/target_clones.h"
 #include "core/text.h"
+#include "datasets/content.h"
 #include "datasets/image_file.h"
+#include "measure/ssim.h"
 #include "storage/hash.h"
 
 namespace offaxis {
 namespace {
 
 constexpr std::uint64_t kBlock = 64;    // images of one work item
-constexpr std::size_t kSpan = 1 << 14;  // pixels whose sums of squares fit 32 bits
+constexpr std::size_t kSpan = 1 << 12;  // pixels whose sums of squares fit 31 bits, and that stay in the nearest cache
 
 using Key = std::array<std::uint64_t, 2>;
 
@@ -35,6 +39,7 @@ struct Sums {
   std::uint64_t absolute = 0, squares = 0;                 // |d|, d^2
   std::uint64_t zerosOriginal = 0, zerosModified = 0;
   std::uint64_t fullsOriginal = 0, fullsModified = 0;
+  std::uint64_t perhapsClipped = 0;
   int maxLevels = 0;
 
   void add(const Sums& o) {
@@ -48,40 +53,82 @@ struct Sums {
     zerosModified += o.zerosModified;
     fullsOriginal += o.fullsOriginal;
     fullsModified += o.fullsModified;
+    perhapsClipped += o.perhapsClipped;
     maxLevels = std::max(maxLevels, o.maxLevels);
   }
 };
 
-// `count` <= kSpan.
+// Each of these takes at most kSpan pixels and keeps to the narrowest type that holds its sums, which is what makes the
+// compiler's vectors long.
+
 OFFAXIS_INTEGER_KERNEL
-void sumSpan(const std::uint8_t* original, const std::uint8_t* modified, std::size_t count, std::uint32_t* sums) {
-  std::uint32_t o1 = 0, m1 = 0, o2 = 0, m2 = 0, a = 0, d2 = 0, zo = 0, zm = 0, fo = 0, fm = 0, top = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::uint32_t o = original[i];
-    const std::uint32_t m = modified[i];
-    const std::uint32_t d = o > m ? o - m : m - o;
-    o1 += o;
-    m1 += m;
-    o2 += o * o;
-    m2 += m * m;
-    a += d;
-    d2 += d * d;
-    zo += o == 0 ? 1u : 0u;
-    zm += m == 0 ? 1u : 0u;
-    fo += o == 255 ? 1u : 0u;
-    fm += m == 255 ? 1u : 0u;
-    top = d > top ? d : top;
-  }
-  const std::uint32_t all[] = {o1, m1, o2, m2, a, d2, zo, zm, fo, fm, top};
-  for (std::size_t i = 0; i < 11; ++i) sums[i] = all[i];
+std::uint32_t sumAbsolute(const std::uint8_t* a, const std::uint8_t* b, std::size_t count) {
+  std::uint32_t sum = 0;
+  for (std::size_t i = 0; i < count; ++i) sum += static_cast<std::uint32_t>(std::abs(int{a[i]} - int{b[i]}));
+  return sum;
 }
 
-Sums sumImage(const std::uint8_t* original, const std::uint8_t* modified, std::size_t count) {
+OFFAXIS_INTEGER_KERNEL
+std::int32_t sumSquares(const std::uint8_t* a, const std::uint8_t* b, std::size_t count) {
+  std::int32_t sum = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto difference = static_cast<std::int16_t>(a[i] - b[i]);
+    sum += static_cast<std::int32_t>(difference) * difference;
+  }
+  return sum;
+}
+
+OFFAXIS_INTEGER_KERNEL
+std::uint16_t countLevel(const std::uint8_t* a, std::size_t count, std::uint8_t level) {
+  std::uint16_t found = 0;
+  for (std::size_t i = 0; i < count; ++i) found = static_cast<std::uint16_t>(found + (a[i] == level ? 1 : 0));
+  return found;
+}
+
+OFFAXIS_INTEGER_KERNEL
+std::uint8_t largestDifference(const std::uint8_t* a, const std::uint8_t* b, std::size_t count) {
+  std::uint8_t top = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto d = static_cast<std::uint8_t>(a[i] > b[i] ? a[i] - b[i] : b[i] - a[i]);
+    top = d > top ? d : top;
+  }
+  return top;
+}
+
+// Pixels of `modified` at the end `level` of the range that moved by less than `budget`.
+OFFAXIS_INTEGER_KERNEL
+std::uint16_t countShort(const std::uint8_t* original, const std::uint8_t* modified, std::size_t count,
+                         std::uint8_t level, std::uint8_t budget) {
+  std::uint16_t found = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto moved = static_cast<std::uint8_t>(level > original[i] ? level - original[i] : original[i] - level);
+    found = static_cast<std::uint16_t>(found + ((modified[i] == level) & (moved < budget) ? 1 : 0));
+  }
+  return found;
+}
+
+Sums sumImage(const std::uint8_t* original, const std::uint8_t* modified, std::size_t count, int budget) {
+  static const std::array<std::uint8_t, kSpan> zeros{};
+  const auto limit = static_cast<std::uint8_t>(std::clamp(budget, 0, 255));
   Sums total;
   for (std::size_t done = 0; done < count; done += kSpan) {
-    std::array<std::uint32_t, 11> s{};
-    sumSpan(original + done, modified + done, std::min(kSpan, count - done), s.data());
-    total.add({s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8], s[9], static_cast<int>(s[10])});
+    const std::uint8_t* const o = original + done;
+    const std::uint8_t* const m = modified + done;
+    const std::size_t n = std::min(kSpan, count - done);
+    Sums s;
+    s.original = sumAbsolute(o, zeros.data(), n);
+    s.modified = sumAbsolute(m, zeros.data(), n);
+    s.absolute = sumAbsolute(o, m, n);
+    s.originalSquares = static_cast<std::uint64_t>(sumSquares(o, zeros.data(), n));
+    s.modifiedSquares = static_cast<std::uint64_t>(sumSquares(m, zeros.data(), n));
+    s.squares = s.absolute == 0 ? 0 : static_cast<std::uint64_t>(sumSquares(o, m, n));
+    s.zerosOriginal = countLevel(o, n, 0);
+    s.zerosModified = countLevel(m, n, 0);
+    s.fullsOriginal = countLevel(o, n, 255);
+    s.fullsModified = countLevel(m, n, 255);
+    s.perhapsClipped = limit == 0 ? 0 : countShort(o, m, n, 0, limit) + countShort(o, m, n, 255, limit);
+    s.maxLevels = largestDifference(o, m, n);
+    total.add(s);
   }
   return total;
 }
@@ -112,15 +159,52 @@ struct Positions {
   }
 };
 
+struct Worker {
+  std::vector<std::uint8_t> originals, modifieds;  // the images of a block
+  Positions positions;
+  std::optional<Ssim> ssim;
+};
+
+// The values of each image, in the order of the rows.
+struct PerImage {
+  std::vector<double> levels, l2, ssim, varianceChange;
+
+  void append(const PerImage& o) {
+    levels.insert(levels.end(), o.levels.begin(), o.levels.end());
+    l2.insert(l2.end(), o.l2.begin(), o.l2.end());
+    ssim.insert(ssim.end(), o.ssim.begin(), o.ssim.end());
+    varianceChange.insert(varianceChange.end(), o.varianceChange.begin(), o.varianceChange.end());
+  }
+};
+
+// Rows at fault: the lowest of them, and how many there are.
+struct Offenders {
+  std::vector<std::uint64_t> first;
+  std::uint64_t count = 0;
+
+  void add(std::uint64_t row) {  // in ascending order
+    if (first.size() < PreservationCheck::kListed) first.push_back(row);
+    ++count;
+  }
+  void append(const Offenders& o) {
+    for (const std::uint64_t row : o.first) {
+      if (first.size() < PreservationCheck::kListed) first.push_back(row);
+    }
+    count += o.count;
+  }
+  bool none() const { return count == 0; }
+};
+
 // What one work item found. Floating-point sums are added in the order of the blocks, whoever computed them.
 struct BlockResult {
   std::vector<Key> originalKeys, modifiedKeys;
+  std::vector<Digest> originalDigests, modifiedDigests;  // of the rows, labels included
   Sums sums;
-  double l2 = 0, maxL2 = 0;
+  PerImage perImage;
   double varianceOriginal = 0, varianceModified = 0;
   std::uint64_t changed = 0;
-  std::optional<std::uint64_t> overBudget;
-  std::string overBudgetDetail;
+  Offenders overBudget;
+  std::string overBudgetDetail;  // of the first
 };
 
 // Variance over one image's pixels, in levels squared.
@@ -144,12 +228,13 @@ std::string overBudgetText(const ImageShape& shape, const std::uint8_t* original
 }
 
 // The lowest row whose image has the same bytes, for every row.
-std::vector<std::uint64_t> representatives(const Source& source, const std::vector<Key>& keys, const Context& context) {
+template <typename Read>
+std::vector<std::uint64_t> representatives(const std::vector<Key>& keys, std::size_t bytes, const Read& read,
+                                           const Context& context) {
   std::vector<std::uint64_t> order(keys.size());
   std::iota(order.begin(), order.end(), std::uint64_t{0});
   std::sort(order.begin(), order.end(),
             [&](std::uint64_t a, std::uint64_t b) { return keys[a] != keys[b] ? keys[a] < keys[b] : a < b; });
-  const std::size_t bytes = source.info().shape.bytes();
   std::vector<std::uint64_t> first(keys.size());
   std::vector<std::uint8_t> image(bytes), other(bytes);
   for (std::size_t begin = 0; begin < order.size();) {
@@ -159,11 +244,11 @@ std::vector<std::uint64_t> representatives(const Source& source, const std::vect
     for (std::size_t leader = begin; leader + 1 < end; ++leader) {  // more than one round only if the hash collides
       if (first[order[leader]] != order[leader]) continue;
       bool leftOver = false;
-      source.read(order[leader], image.data());
+      read(order[leader], image.data());
       for (std::size_t i = leader + 1; i < end; ++i) {
         context.throwIfCancelled();
         if (first[order[i]] != order[i]) continue;
-        source.read(order[i], other.data());
+        read(order[i], other.data());
         if (image == other) {
           first[order[i]] = order[leader];
         } else {
@@ -183,13 +268,28 @@ std::uint64_t countDistinct(const std::vector<std::uint64_t>& first) {
   return count;
 }
 
-// The lowest row that joined, in `coarse`, an earlier row which `fine` tells apart from it.
-std::optional<std::uint64_t> firstMerged(const std::vector<std::uint64_t>& fine,
-                                         const std::vector<std::uint64_t>& coarse) {
+// The rows that joined, in `coarse`, an earlier row which `fine` tells apart from them.
+Offenders merged(const std::vector<std::uint64_t>& fine, const std::vector<std::uint64_t>& coarse) {
+  Offenders rows;
   for (std::uint64_t row = 0; row < coarse.size(); ++row) {
-    if (fine[row] != fine[coarse[row]]) return row;
+    if (fine[row] != fine[coarse[row]]) rows.add(row);
   }
-  return std::nullopt;
+  return rows;
+}
+
+// The set that a part of it was taken from: where its images come from, as far as they are the same ones.
+const Source& wholeOf(const Source& source, SourcePtr& keep) {
+  const Source* whole = &source;
+  for (SourcePtr parent = source.parent(); parent && whole->size() < whole->info().grid.size();
+       parent = whole->parent()) {
+    const SourceInfo& from = parent->info();
+    const SourceInfo& to = whole->info();
+    if (from.shape != to.shape || from.reduction != to.reduction || from.variant != to.variant || from.grid != to.grid)
+      break;
+    keep = parent;
+    whole = keep.get();
+  }
+  return *whole;
 }
 
 std::string rowText(const SourceInfo& info, std::uint64_t gridIndex) {
@@ -206,7 +306,11 @@ class Verification {
  public:
   Verification(const Source& modified, const Source& original, const PreservationSettings& settings,
                const Context& context)
-      : modified_(modified), original_(original), settings_(settings), context_(context) {
+      : modified_(modified),
+        original_(original),
+        settings_(settings),
+        context_(context),
+        file_(dynamic_cast<const ImageFile*>(&modified)) {
     report_.budgetLevels = settings.budgetLevels;
   }
 
@@ -215,18 +319,20 @@ class Verification {
     const SourceInfo& to = modified_.info();
     StorageLayout expected = from.layout;
     if (to.variant != "original" && !to.layout.binary) expected.binary = false;  // variants need all levels
-    add("keys", expected == to.layout, std::nullopt,
+    add("keys", expected == to.layout,
         expected == to.layout ? "'" + to.layout.imagesKey + "', '" + to.layout.labelsKey + "'"
                               : "the datasets inside the file are named otherwise");
-    add("shape", from.shape == to.shape, std::nullopt, difference(toString(to.shape), toString(from.shape)));
-    const bool sameCount = modified_.size() == original_.size();
-    add("images", sameCount,
-        sameCount ? std::nullopt : std::optional<std::uint64_t>(std::min(modified_.size(), original_.size())),
-        difference(std::to_string(modified_.size()), std::to_string(original_.size())));
-    add("factors", from.grid == to.grid, std::nullopt,
+    add("shape", from.shape == to.shape, difference(toString(to.shape), toString(from.shape)));
+    pairRows();
+    add("images", true, difference(std::to_string(modified_.size()), std::to_string(original_.size())));
+    const std::size_t imagesCheck = report_.checks.size() - 1;  // concluded once the content root is known
+    add("factors", from.grid == to.grid,
         from.grid == to.grid ? std::to_string(to.grid.factorCount()) + " factors" : "the factor grids differ");
     checkLabels();
     if (from.shape == to.shape) compareImages();
+    concludeImages(report_.checks[imagesCheck]);
+    if (from.shape == to.shape && from.grid == to.grid && rows() > 0) compareFactors();
+    if (settings_.probe) checkProbe();
     return std::move(report_);
   }
 
@@ -235,123 +341,306 @@ class Verification {
     return found == expected ? found : found + ", the original has " + expected;
   }
 
-  void add(const std::string& name, bool passed, std::optional<std::uint64_t> index, const std::string& detail) {
-    report_.checks.push_back({name, passed, index, detail});
+  void add(const std::string& name, const Offenders& rows, const std::string& detail) {
+    PreservationCheck check{name, rows.none(), std::nullopt, detail, rows.first, rows.count};
+    if (!rows.first.empty()) check.firstOffendingIndex = rows.first.front();
+    report_.checks.push_back(std::move(check));
+  }
+  void add(const std::string& name, bool passed, const std::string& detail) {
+    add(name, Offenders(), detail);
+    report_.checks.back().passed = passed;
   }
 
-  std::uint64_t rows() const { return std::min(modified_.size(), original_.size()); }
+  std::uint64_t rows() const { return pairedRows_; }
+  std::uint64_t originalRow(std::uint64_t row) const { return originalRows_.empty() ? row : originalRows_[row]; }
+
+  // A file that says it is a part of the grid is compared with the rows that its labels name; anything else row by row.
+  void pairRows() {
+    pairedRows_ = std::min(modified_.size(), original_.size());
+    const bool part = file_ && !file_->recordedRoot().empty() && modified_.size() < original_.size() &&
+                      modified_.info().grid == original_.info().grid;
+    if (!part) return;
+    std::unordered_map<std::uint64_t, std::uint64_t> rowOf;
+    for (std::uint64_t row = 0; row < original_.size(); ++row) rowOf.emplace(original_.gridIndex(row), row);
+    for (std::uint64_t row = 0; row < modified_.size(); ++row) {
+      const auto found = rowOf.find(modified_.gridIndex(row));
+      if (found == rowOf.end()) {
+        originalRows_.clear();
+        return;
+      }
+      originalRows_.push_back(found->second);
+    }
+    pairedRows_ = modified_.size();
+  }
+
+  void concludeImages(PreservationCheck& check) const {
+    const bool part = file_ && modified_.size() < modified_.info().grid.size();
+    const bool compared = !report_.modifiedRoot.empty() && rows() == modified_.size();
+    const bool asWritten = !compared || (file_ && file_->recordedRoot() == report_.modifiedRoot);
+    const bool sameNumber = modified_.size() == original_.size();
+    if ((sameNumber || !originalRows_.empty()) && (!part || asWritten)) {
+      if (!originalRows_.empty())
+        check.detail = std::to_string(modified_.size()) + " of the original's " + std::to_string(original_.size());
+      return;
+    }
+    if (part && !asWritten) {
+      check.detail = std::to_string(modified_.size()) + " of the grid's " +
+                     std::to_string(modified_.info().grid.size()) +
+                     ", and they are not the ones that the file was written with: it was cut short or edited";
+    }
+    const bool fewer = sameNumber || (part && modified_.size() < original_.size());
+    const std::uint64_t expected = fewer ? modified_.info().grid.size() : original_.size();
+    Offenders missing;
+    for (std::uint64_t row = std::min(modified_.size(), expected); row < std::max(modified_.size(), expected); ++row)
+      missing.add(row);
+    check.passed = false;
+    check.firstOffendingIndex = missing.first.front();
+    check.offendingIndices = missing.first;
+    check.offendingCount = missing.count;
+  }
 
   void checkLabels() {
-    std::optional<std::uint64_t> bad;
-    std::string detail = "every row in its place in the grid";
-    for (const Source* source : {&original_, &modified_}) {
+    std::vector<std::uint8_t> bad(rows());
+    for (const Source* source : {&modified_, &original_}) {
       const auto* file = dynamic_cast<const ImageFile*>(source);
-      if (!file || !file->firstBadLabel() || (bad && *bad <= *file->firstBadLabel())) continue;
-      bad = file->firstBadLabel();
-      detail = std::string("the label stored in the ") + (source == &original_ ? "original" : "modified") +
-               " file is not the one of its place in the grid";
+      if (!file || (source == &original_ && !originalRows_.empty())) continue;
+      for (const std::uint64_t row : file->badLabels()) {
+        if (row >= bad.size()) continue;
+        bad[row] = source == &original_ ? 1 : 2;
+      }
     }
-    for (std::uint64_t row = 0; row < rows() && (!bad || row < *bad); ++row) {
-      if (modified_.gridIndex(row) == original_.gridIndex(row)) continue;
-      bad = row;
-      detail = rowText(modified_.info(), modified_.gridIndex(row)) + " instead of " +
-               rowText(original_.info(), original_.gridIndex(row));
+    Offenders offenders;
+    std::string detail = "every row in its place in the grid";
+    for (std::uint64_t row = 0; row < rows(); ++row) {
+      const std::uint64_t expected = original_.gridIndex(originalRow(row));
+      const bool moved = modified_.gridIndex(row) != expected;
+      if (!moved && bad[row] == 0) continue;
+      if (offenders.none()) {
+        detail = bad[row] != 0 ? std::string("the label stored in the ") + (bad[row] == 1 ? "original" : "modified") +
+                                     " file is not the one of its place in the grid"
+                               : rowText(modified_.info(), modified_.gridIndex(row)) + " instead of " +
+                                     rowText(original_.info(), expected);
+      }
+      offenders.add(row);
     }
-    add("labels", !bad, bad, detail);
+    add("labels", offenders, detail);
   }
 
-  BlockResult compareBlock(std::uint64_t first, std::uint64_t count, Positions& positions) const {
+  void readOriginals(std::uint64_t first, std::uint64_t count, std::uint8_t* images) const {
+    const std::size_t bytes = original_.info().shape.bytes();
+    for (std::uint64_t done = 0; done < count;) {
+      std::uint64_t run = 1;
+      while (done + run < count && originalRow(first + done + run) == originalRow(first + done) + run) ++run;
+      original_.readRange(originalRow(first + done), run, images + done * bytes);
+      done += run;
+    }
+  }
+
+  BlockResult compareBlock(std::uint64_t first, std::uint64_t count, Worker& worker) const {
     const ImageShape& shape = original_.info().shape;
     const std::size_t bytes = shape.bytes();
-    std::vector<std::uint8_t> originals(count * bytes), modifieds(count * bytes);
-    original_.readRange(first, count, originals.data());
+    std::vector<std::uint8_t>& originals = worker.originals;
+    std::vector<std::uint8_t>& modifieds = worker.modifieds;
+    originals.resize(kBlock * bytes);
+    modifieds.resize(kBlock * bytes);
+    readOriginals(first, count, originals.data());
     modified_.readRange(first, count, modifieds.data());
-    positions.resize(bytes);
+    worker.positions.resize(bytes);
+    if (!worker.ssim && Ssim::fits(shape)) worker.ssim.emplace(shape);
     BlockResult result;
     Sha256 hash;
+    RowHasher originalRows(shape, original_.info().grid.factorCount());
+    RowHasher modifiedRows(shape, modified_.info().grid.factorCount());
     for (std::uint64_t i = 0; i < count; ++i) {
       const std::uint8_t* const o = originals.data() + i * bytes;
       const std::uint8_t* const m = modifieds.data() + i * bytes;
       result.originalKeys.push_back(keyOf(hash, o, bytes));
       result.modifiedKeys.push_back(keyOf(hash, m, bytes));
-      const Sums sums = sumImage(o, m, bytes);
-      addPositions(o, bytes, positions.blockOriginal.data());
-      addPositions(m, bytes, positions.blockModified.data());
-      result.sums.add(sums);
-      const double l2 = std::sqrt(static_cast<double>(sums.squares)) / 255;
-      result.l2 += l2;
-      result.maxL2 = std::max(result.maxL2, l2);
-      result.varianceOriginal += imageVariance(sums.original, sums.originalSquares, bytes);
-      result.varianceModified += imageVariance(sums.modified, sums.modifiedSquares, bytes);
-      result.changed += sums.squares != 0 ? 1 : 0;
-      if (settings_.budgetLevels && sums.maxLevels > *settings_.budgetLevels && !result.overBudget) {
-        result.overBudget = first + i;
-        result.overBudgetDetail = overBudgetText(shape, o, m, *settings_.budgetLevels);
-      }
+      result.originalDigests.push_back(rowDigest(originalRows, original_, originalRow(first + i), o));
+      result.modifiedDigests.push_back(rowDigest(modifiedRows, modified_, first + i, m));
+      addPositions(o, bytes, worker.positions.blockOriginal.data());
+      addPositions(m, bytes, worker.positions.blockModified.data());
+      compareImage(first + i, o, m, worker, result);
     }
-    positions.flushBlock();
+    worker.positions.flushBlock();
     return result;
+  }
+
+  static Digest rowDigest(RowHasher& hasher, const Source& source, std::uint64_t row, const std::uint8_t* image) {
+    std::vector<double> values(source.info().grid.factorCount());
+    source.info().grid.valuesOf(source.gridIndex(row), values.data());
+    return hasher(values.data(), image);
+  }
+
+  void compareImage(std::uint64_t row, const std::uint8_t* o, const std::uint8_t* m, Worker& worker,
+                    BlockResult& result) const {
+    const ImageShape& shape = original_.info().shape;
+    const std::size_t bytes = shape.bytes();
+    const Sums sums = sumImage(o, m, bytes, settings_.budgetLevels.value_or(0));
+    const double before = imageVariance(sums.original, sums.originalSquares, bytes);
+    const double after = imageVariance(sums.modified, sums.modifiedSquares, bytes);
+    result.sums.add(sums);
+    result.varianceOriginal += before;
+    result.varianceModified += after;
+    result.changed += sums.squares != 0 ? 1 : 0;
+    result.perImage.levels.push_back(sums.maxLevels);
+    result.perImage.l2.push_back(std::sqrt(static_cast<double>(sums.squares)) / 255);
+    result.perImage.varianceChange.push_back((after - before) / (255.0 * 255));
+    if (worker.ssim) result.perImage.ssim.push_back((*worker.ssim)(o, m));
+    if (!settings_.budgetLevels || sums.maxLevels <= *settings_.budgetLevels) return;
+    if (result.overBudget.none()) result.overBudgetDetail = overBudgetText(shape, o, m, *settings_.budgetLevels);
+    result.overBudget.add(row);
   }
 
   void compareImages() {
     const std::uint64_t count = rows();
     const std::uint64_t blocks = (count + kBlock - 1) / kBlock;
     const auto threads = static_cast<std::size_t>(std::max(context_.threads, 1));
-    std::vector<Positions> positions(threads);
+    std::vector<Worker> workers(threads);
     std::vector<Key> originalKeys, modifiedKeys;
     originalKeys.reserve(count);
     modifiedKeys.reserve(count);
+    RootHasher originalRoot(original_.info().grid, count), modifiedRoot(modified_.info().grid, count);
     BlockResult total;
     context_.begin("verifying", count, "images");
     orderedPipeline<BlockResult>(
         context_, blocks, 4 * threads,
         [&](std::uint64_t block, int worker) {
           const std::uint64_t first = block * kBlock;
-          return compareBlock(first, std::min(kBlock, count - first), positions[static_cast<std::size_t>(worker)]);
+          return compareBlock(first, std::min(kBlock, count - first), workers[static_cast<std::size_t>(worker)]);
         },
         [&](std::uint64_t, BlockResult&& block) {
           originalKeys.insert(originalKeys.end(), block.originalKeys.begin(), block.originalKeys.end());
           modifiedKeys.insert(modifiedKeys.end(), block.modifiedKeys.begin(), block.modifiedKeys.end());
+          for (const Digest& digest : block.originalDigests) originalRoot.add(digest);
+          for (const Digest& digest : block.modifiedDigests) modifiedRoot.add(digest);
           total.sums.add(block.sums);
-          total.l2 += block.l2;
-          total.maxL2 = std::max(total.maxL2, block.maxL2);
+          total.perImage.append(block.perImage);
           total.varianceOriginal += block.varianceOriginal;
           total.varianceModified += block.varianceModified;
           total.changed += block.changed;
-          if (block.overBudget && !total.overBudget) {
-            total.overBudget = block.overBudget;
-            total.overBudgetDetail = block.overBudgetDetail;
-          }
+          if (total.overBudget.none()) total.overBudgetDetail = block.overBudgetDetail;
+          total.overBudget.append(block.overBudget);
           context_.advance(block.originalKeys.size());
         });
-    const std::vector<std::uint64_t> originalFirst = representatives(original_, originalKeys, context_);
-    const std::vector<std::uint64_t> modifiedFirst = representatives(modified_, modifiedKeys, context_);
+    const std::size_t bytes = original_.info().shape.bytes();
+    const std::vector<std::uint64_t> originalFirst = representatives(
+        originalKeys, bytes, [&](std::uint64_t row, std::uint8_t* image) { original_.read(originalRow(row), image); },
+        context_);
+    const std::vector<std::uint64_t> modifiedFirst = representatives(
+        modifiedKeys, bytes, [&](std::uint64_t row, std::uint8_t* image) { modified_.read(row, image); }, context_);
     context_.end();
 
+    report_.originalRoot = toHex(originalRoot.finish());
+    report_.modifiedRoot = toHex(modifiedRoot.finish());
+    checkRoots();
     checkClasses(originalFirst, modifiedFirst);
     if (settings_.budgetLevels) {
-      add("budget", !total.overBudget, total.overBudget,
+      add("budget", total.overBudget,
           "at most " + std::to_string(total.sums.maxLevels) + " levels, budget " +
-              std::to_string(*settings_.budgetLevels) + (total.overBudget ? "; " + total.overBudgetDetail : ""));
+              std::to_string(*settings_.budgetLevels) + (total.overBudget.none() ? "" : "; " + total.overBudgetDetail));
     }
-    fillStatistics(count, total, positions);
+    fillStatistics(count, total, workers);
+  }
+
+  void checkRoots() {
+    const auto* original = dynamic_cast<const ImageFile*>(&original_);
+    const bool wholeOriginal =
+        original && !original->recordedRoot().empty() && rows() == original_.size() && originalRows_.empty();
+    const bool recorded = file_ && !file_->recordedRoot().empty() && rows() == modified_.size();
+    if (!recorded && !wholeOriginal) return;
+    const bool modifiedHolds = !recorded || file_->recordedRoot() == report_.modifiedRoot;
+    const bool originalHolds = !wholeOriginal || original->recordedRoot() == report_.originalRoot;
+    std::string detail = recorded ? report_.modifiedRoot : "the original's " + report_.originalRoot;
+    if (!modifiedHolds) detail += ", the modified file records " + file_->recordedRoot();
+    if (modifiedHolds && !originalHolds) {
+      detail = "the original has " + report_.originalRoot + ", its file records " + original->recordedRoot();
+    }
+    add("content_root", modifiedHolds && originalHolds, detail);
   }
 
   void checkClasses(const std::vector<std::uint64_t>& originalFirst, const std::vector<std::uint64_t>& modifiedFirst) {
-    report_.statistics.distinctOriginal = countDistinct(originalFirst);
-    report_.statistics.distinctModified = countDistinct(modifiedFirst);
-    const std::optional<std::uint64_t> merged = firstMerged(originalFirst, modifiedFirst);
-    add("distinct", !merged, merged,
-        merged ? "became equal to image " + std::to_string(modifiedFirst[*merged]) + ", which differed from it"
-               : std::to_string(report_.statistics.distinctModified) + " different images");
-    const std::optional<std::uint64_t> split = firstMerged(modifiedFirst, originalFirst);
-    add("duplicates", !split, split,
-        split ? "differs from image " + std::to_string(originalFirst[*split]) + ", to which it was equal"
-              : std::to_string(originalFirst.size() - report_.statistics.distinctOriginal) +
-                    " images equal to an earlier one");
+    PreservationStatistics& out = report_.statistics;
+    out.distinctOriginal = countDistinct(originalFirst);
+    out.distinctModified = countDistinct(modifiedFirst);
+    const Offenders joined = merged(originalFirst, modifiedFirst);
+    add("distinct", joined,
+        joined.none() ? std::to_string(out.distinctModified) + " different images"
+                      : "became equal to image " + std::to_string(modifiedFirst[joined.first.front()]) +
+                            ", which differed from it");
+    const Offenders split = merged(modifiedFirst, originalFirst);
+    countCoincidences(originalFirst);
+    add("duplicates", split,
+        split.none()
+            ? std::to_string(originalFirst.size() - out.distinctOriginal) + " images equal to an earlier one"
+            : "differs from image " + std::to_string(originalFirst[split.first.front()]) + ", to which it was equal");
   }
 
-  void fillStatistics(std::uint64_t count, const BlockResult& total, const std::vector<Positions>& positions) {
+  void countCoincidences(const std::vector<std::uint64_t>& first) {
+    PreservationStatistics& out = report_.statistics;
+    std::vector<std::uint8_t> shared(first.size());
+    Offenders later;
+    for (std::uint64_t row = 0; row < first.size(); ++row) {
+      if (first[row] == row) continue;
+      out.coincidingClasses += std::exchange(shared[first[row]], std::uint8_t{1}) == 0 ? 1 : 0;
+      later.add(row);
+    }
+    out.coincidingImages = later.count + out.coincidingClasses;
+    out.firstCoinciding = later.first;
+  }
+
+  // What needs other images than an image's own.
+  void compareFactors() {
+    SourcePtr keep;
+    const Source& whole = wholeOf(original_, keep);
+    if (settings_.separation) {
+      report_.separation = measureSeparation(modified_, whole, PreservationCheck::kListed, context_);
+      const SeparationReport& found = *report_.separation;
+      std::uint64_t rivals = 0, missing = 0;
+      for (const FactorSeparation& factor : found.factors) {
+        rivals += factor.rivals;
+        missing += factor.missingRivals;
+      }
+      add("separation", Offenders{found.offending, found.offendingCount},
+          found.offendingCount > 0
+              ? found.detail
+              : "nearest to its own original in " + std::to_string(rivals) + " comparisons" +
+                    (missing > 0 ? ", " + std::to_string(missing) + " variants are not there" : ""));
+    }
+    if (settings_.queries > 0) checkQueries(whole);
+  }
+
+  void checkQueries(const Source& whole) {
+    for (const PreservationCheck& check : report_.checks) {
+      if ((check.name != "images" && check.name != "labels") || check.passed) continue;
+      add("queries", false, "not asked: check '" + check.name + "' failed");
+      return;
+    }
+    report_.recovery =
+        measureRecovery(modified_, whole, settings_.queries, settings_.querySeed, PreservationCheck::kListed, context_);
+    const RecoveryReport& found = *report_.recovery;
+    Offenders missed;
+    for (const MissedQuery& query : found.missed) missed.add(query.row);
+    missed.count = found.queries - found.recovered;
+    add("queries", missed,
+        std::to_string(found.recovered) + " of " + std::to_string(found.queries) + " found among " +
+            std::to_string(found.searched) + " originals" +
+            (missed.none() ? "" : "; nearer to original " + std::to_string(found.missed.front().nearest)));
+  }
+
+  void checkProbe() {
+    report_.probe = settings_.probe;
+    report_.probeMargin = settings_.probeMargin;
+    const std::vector<std::string> below = factorsBelowMargin(*settings_.probe, settings_.probeMargin);
+    const std::string margin = formatReal(settings_.probeMargin);
+    const std::size_t pairs = settings_.probe->seeds.size();
+    add("probe", below.empty(),
+        below.empty() ? "accuracies within " + margin + " over " + std::to_string(pairs) + " seeds"
+        : pairs < 2   ? "one seed gives no interval: run probes of two or more"
+                      : "may have dropped by more than " + margin + ": " + joined(below));
+  }
+
+  void fillStatistics(std::uint64_t count, const BlockResult& total, const std::vector<Worker>& workers) {
     if (count == 0) return;
     PreservationStatistics& out = report_.statistics;
     const std::size_t bytes = original_.info().shape.bytes();
@@ -363,17 +652,23 @@ class Verification {
     out.meanAbsolute = static_cast<double>(sums.absolute) / pixels / 255;
     out.meanSigned = (static_cast<double>(sums.modified) - static_cast<double>(sums.original)) / pixels / 255;
     out.rms = std::sqrt(static_cast<double>(sums.squares) / pixels) / 255;
-    out.meanL2 = total.l2 / images;
-    out.maxL2 = total.maxL2;
+    out.levels = distributionOf(total.perImage.levels);
+    out.l2 = distributionOf(total.perImage.l2);
+    out.ssim = distributionOf(total.perImage.ssim);
+    out.varianceChange = distributionOf(total.perImage.varianceChange);
+    out.largestL2 = highest(total.perImage.l2, PreservationStatistics::kWorst);
+    out.lowestSsim = lowest(total.perImage.ssim, PreservationStatistics::kWorst);
+    out.meanL2 = out.l2.mean;
+    out.maxL2 = out.l2.maximum;
     out.imageVarianceOriginal = total.varianceOriginal / images / (255.0 * 255);
     out.imageVarianceModified = total.varianceModified / images / (255.0 * 255);
     double originalMeans = 0, modifiedMeans = 0;  // sums over positions of the squared mean
     for (std::size_t i = 0; i < bytes; ++i) {
       std::uint64_t o = 0, m = 0;
-      for (const Positions& worker : positions) {
-        if (worker.original.empty()) continue;
-        o += worker.original[i];
-        m += worker.modified[i];
+      for (const Worker& worker : workers) {
+        if (worker.positions.original.empty()) continue;
+        o += worker.positions.original[i];
+        m += worker.positions.modified[i];
       }
       const double originalMean = static_cast<double>(o) / images;
       const double modifiedMean = static_cast<double>(m) / images;
@@ -386,6 +681,7 @@ class Verification {
     out.atZeroModified = static_cast<double>(sums.zerosModified) / pixels;
     out.atFullOriginal = static_cast<double>(sums.fullsOriginal) / pixels;
     out.atFullModified = static_cast<double>(sums.fullsModified) / pixels;
+    if (settings_.budgetLevels) out.perhapsClipped = static_cast<double>(sums.perhapsClipped) / pixels;
     out.changedImages = total.changed;
   }
 
@@ -393,6 +689,9 @@ class Verification {
   const Source& original_;
   const PreservationSettings& settings_;
   const Context& context_;
+  const ImageFile* file_;  // the modified set, where it is a file
+  std::uint64_t pairedRows_ = 0;
+  std::vector<std::uint64_t> originalRows_;  // of a part of the grid; empty: row by row
   PreservationReport report_;
 };
 

@@ -7,8 +7,9 @@
 
 namespace offaxis {
 
-// {"preserved", "budget_levels", "checks": [{"name", "passed", "first_offending_index", "detail"}], "statistics":
-// {...}}
+// {"preserved", "budget_levels", "content_roots", "checks": [{"name", "passed", "first_offending_index", "detail",
+// "offending_indices", "offending_count"}], "statistics", "separation", "queries", "probe"}; the last three are null
+// where they were not measured. docs/verification.md describes all of it.
 nlohmann::ordered_json toJson(const PreservationReport& report);
 
 }  // namespace offaxis

@@ -2,12 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <memory>
+#include <stdexcept>
 
 #include "core/philox.h"
 #include "datasets/image_file.h"
 #include "storage/h5.h"
 #include "support/expect_error.h"
+#include "support/h5_edit.h"
 #include "support/memory_source.h"
 #include "support/temp_directory.h"
 #include "support/toy_source.h"
@@ -66,7 +70,7 @@ TEST(Preservation, ACleanVariantPasses) {
   EXPECT_TRUE(report.preserved());
   std::vector<std::string> names;
   for (const PreservationCheck& check : report.checks) names.push_back(check.name);
-  EXPECT_EQ(joined(names), "keys, shape, images, factors, labels, distinct, duplicates, budget");
+  EXPECT_EQ(joined(names), "keys, shape, images, factors, labels, distinct, duplicates, budget, separation");
   EXPECT_EQ(report.statistics.images, 300u);
   EXPECT_EQ(report.statistics.maxLevels, kBudget);
   EXPECT_EQ(report.statistics.distinctOriginal, 300u);
@@ -242,10 +246,185 @@ TEST(Preservation, WithoutABudgetOnlyItIsNotChecked) {
   MemorySource modified(original);
   modified.image(5)[0] ^= 0xff;
   const PreservationReport report = verifyPreservation(modified, original, {}, {});
-  EXPECT_TRUE(report.preserved());
-  EXPECT_EQ(report.checks.back().name, "duplicates");
+  for (const PreservationCheck& check : report.checks) EXPECT_NE(check.name, "budget");
+  EXPECT_TRUE(passed(report, "distinct"));
+  EXPECT_TRUE(passed(report, "duplicates"));
   EXPECT_EQ(verifyPreservation(original, original, {0}, {}).statistics.maxLevels, 0);
   expectFailure(verifyPreservation(modified, original, {0}, {}), "budget", 5);
+}
+
+const PreservationCheck& checkOf(const PreservationReport& report, const std::string& name) {
+  for (const PreservationCheck& check : report.checks) {
+    if (check.name == name) return check;
+  }
+  throw std::runtime_error("no check named " + name);
+}
+
+TEST(Preservation, TheFirstTenOffendersAreListedAndAllAreCounted) {
+  const ToySource original = toy();
+  MemorySource modified = perturbed(original);
+  std::vector<std::uint64_t> expected;
+  for (std::uint64_t row = 40; row < 280; row += 17) {  // 15 rows in several blocks
+    modified.image(row)[5] = static_cast<std::uint8_t>(modified.image(row)[5] ^ 0x80);
+    expected.push_back(row);
+  }
+  for (const int threads : {1, 3}) {
+    const PreservationReport report = verify(modified, original, threads);
+    const PreservationCheck& budget = checkOf(report, "budget");
+    EXPECT_EQ(budget.offendingCount, 15u);
+    EXPECT_EQ(budget.offendingIndices, std::vector<std::uint64_t>(expected.begin(), expected.begin() + 10));
+    EXPECT_EQ(budget.firstOffendingIndex, 40u);
+    EXPECT_EQ(checkOf(report, "labels").offendingCount, 0u);
+  }
+  MemorySource collided = perturbed(original);
+  for (std::uint64_t row = 100; row < 112; ++row) collided.copyImage(3, row);
+  const PreservationReport report = verify(collided, original);
+  EXPECT_EQ(checkOf(report, "distinct").offendingCount, 12u);
+  EXPECT_EQ(checkOf(report, "distinct").offendingIndices.back(), 109u);
+}
+
+TEST(Preservation, AnImageReplacedByItsNeighboursIsNotSeparated) {
+  const ToySource original = toy();
+  MemorySource modified = perturbed(original);
+  modified.copyImage(151, 150);
+  modified.image(150)[0] ^= 1;  // no collision, and budgets need not be known
+  const PreservationReport report = verifyPreservation(modified, original, {}, {});
+  expectFailure(report, "separation", 150);
+  EXPECT_TRUE(passed(report, "distinct"));
+  EXPECT_NE(checkOf(report, "separation").detail.find("original 151, which differs in factor2"), std::string::npos);
+  PreservationSettings without;
+  without.separation = false;
+  EXPECT_TRUE(verifyPreservation(modified, original, without, {}).preserved());
+}
+
+// All rows one place further, labels and all: a set in another order is another set.
+TEST(Preservation, AReorderedSetIsFound) {
+  const ToySource original = toy();
+  MemorySource modified = perturbed(original);
+  const std::size_t bytes = original.info().shape.bytes();
+  std::rotate(modified.images_.begin() + 200 * 90, modified.images_.begin() + 201 * 90, modified.images_.end());
+  ASSERT_EQ(bytes, 90u);
+  const PreservationReport unlabelled = verify(modified, original);  // the labels stayed where they were
+  expectFailure(unlabelled, "separation", 200);
+  expectFailure(unlabelled, "budget", 200);
+  EXPECT_GE(checkOf(unlabelled, "separation").offendingCount, 80u)
+      << "all that were put in place of a one-factor variant";
+  std::rotate(modified.gridIndices_.begin() + 200, modified.gridIndices_.begin() + 201, modified.gridIndices_.end());
+  const PreservationReport labelled = verify(modified, original);
+  expectFailure(labelled, "labels", 200);
+  EXPECT_TRUE(passed(labelled, "separation")) << "each image still is what its label says";
+}
+
+TEST(Preservation, CoincidingOriginalsAreReported) {
+  MemorySource original(toy());
+  original.copyImage(12, 40);
+  original.copyImage(12, 200);
+  original.copyImage(7, 8);
+  const PreservationReport report = verify(original, original);
+  EXPECT_TRUE(report.preserved()) << report.firstFailure()->name;
+  EXPECT_EQ(report.statistics.coincidingClasses, 2u);
+  EXPECT_EQ(report.statistics.coincidingImages, 5u);
+  EXPECT_EQ(report.statistics.firstCoinciding, (std::vector<std::uint64_t>{8, 40, 200}));
+}
+
+TEST(Preservation, DistributionsMatchTheirDefinitions) {
+  const ToySource original({9, 8, 3}, {10, 6, 5});
+  const MemorySource modified = perturbed(original);
+  const PreservationStatistics s = verify(modified, original, 3).statistics;
+  const std::vector<std::uint8_t> o = testing::allImages(original);
+  const std::size_t p = 9 * 8 * 3;
+  std::vector<double> l2, change;
+  double clipped = 0;
+  for (std::size_t row = 0; row < 300; ++row) {
+    double norm = 0, sums[2] = {0, 0}, squares[2] = {0, 0};
+    for (std::size_t i = row * p; i < (row + 1) * p; ++i) {
+      const double x[2] = {o[i] / 255.0, modified.images_[i] / 255.0};
+      norm += (x[1] - x[0]) * (x[1] - x[0]);
+      for (int k = 0; k < 2; ++k) {
+        sums[k] += x[k] / p;
+        squares[k] += x[k] * x[k] / p;
+      }
+      const int moved = std::abs(int{modified.images_[i]} - int{o[i]});
+      clipped += (modified.images_[i] == 0 || modified.images_[i] == 255) && moved < kBudget;
+    }
+    l2.push_back(std::sqrt(norm));
+    change.push_back((squares[1] - sums[1] * sums[1]) - (squares[0] - sums[0] * sums[0]));
+  }
+  const auto largest = std::max_element(l2.begin(), l2.end()) - l2.begin();
+  std::sort(l2.begin(), l2.end());
+  std::sort(change.begin(), change.end());
+  EXPECT_EQ(s.l2.count, 300u);
+  EXPECT_NEAR(s.l2.minimum, l2.front(), 1e-12);
+  EXPECT_NEAR(s.l2.maximum, l2.back(), 1e-12);
+  EXPECT_NEAR(s.l2.quantiles[0], l2[2] + 0.99 * (l2[3] - l2[2]), 1e-12) << "position 0.01 * 299";
+  EXPECT_NEAR(s.l2.quantiles[3], (l2[149] + l2[150]) / 2, 1e-12);
+  EXPECT_NEAR(s.varianceChange.quantiles[6], change[296] + 0.01 * (change[297] - change[296]), 1e-12);
+  EXPECT_EQ(s.largestL2.size(), 10u);
+  EXPECT_EQ(s.largestL2[0].row, static_cast<std::uint64_t>(largest));
+  EXPECT_NEAR(s.largestL2[9].value, l2[290], 1e-12);
+  EXPECT_EQ(s.levels.maximum, kBudget);
+  EXPECT_EQ(s.ssim.count, 300u);
+  EXPECT_EQ(s.lowestSsim[0].value, s.ssim.minimum);
+  ASSERT_TRUE(s.perhapsClipped);
+  EXPECT_GT(clipped, 0);
+  EXPECT_NEAR(*s.perhapsClipped, clipped / (300.0 * p), 1e-12);
+  EXPECT_EQ(verify(perturbed(toy()), toy()).statistics.ssim.count, 0u) << "images smaller than the window";
+}
+
+TEST(Preservation, QueriesAreACheckOfTheirOwn) {
+  const ToySource original = toy();
+  MemorySource modified = perturbed(original);
+  PreservationSettings settings{kBudget};
+  settings.queries = 300;
+  EXPECT_TRUE(verifyPreservation(modified, original, settings, {}).preserved());
+  modified.swapImages(9, 271);
+  const PreservationReport report = verifyPreservation(modified, original, settings, {});
+  expectFailure(report, "queries", 9);
+  EXPECT_EQ(checkOf(report, "queries").offendingIndices, (std::vector<std::uint64_t>{9, 271}));
+  EXPECT_EQ(report.recovery->missed[0].nearest, 271u);
+  std::swap(modified.gridIndices_[30], modified.gridIndices_[31]);
+  EXPECT_EQ(checkOf(verifyPreservation(modified, original, settings, {}), "queries").detail,
+            "not asked: check 'labels' failed");
+}
+
+// A file of some rows is compared with those rows of the whole original; cut afterwards, it is found out.
+TEST(Preservation, APartOfTheGridIsWhatItWasWrittenAs) {
+  const testing::TempDirectory directory;
+  const ToySource original = toy();
+  const std::string path = directory / "part.h5", cut = directory / "cut.h5";
+  const auto modified = std::make_shared<MemorySource>(perturbed(original));
+  std::vector<std::uint64_t> rows;
+  for (std::uint64_t row = 0; row < 40; ++row) rows.push_back(290 - 7 * row);
+  writeImageFile(*subset(modified, rows), path, {}, {});
+  const PreservationReport report = verify(*openImageFile(path), original);
+  EXPECT_TRUE(report.preserved()) << report.firstFailure()->name << report.firstFailure()->detail;
+  EXPECT_EQ(checkOf(report, "images").detail, "40 of the original's 300");
+  EXPECT_EQ(report.statistics.images, 40u);
+  EXPECT_EQ(report.separation->factors[0].missingRivals, 0u) << "variants come from the whole original";
+  // The same rows taken from the original beforehand, as `publish` does, give the same report.
+  const auto shared = std::make_shared<ToySource>(original);
+  const PreservationReport paired = verify(*openImageFile(path), *subset(shared, rows));
+  EXPECT_TRUE(paired.preserved());
+  EXPECT_EQ(paired.originalRoot, report.originalRoot);
+  EXPECT_EQ(paired.separation->factors[0].rivals, report.separation->factors[0].rivals);
+
+  // The first 250 rows of a whole file, under its own attributes.
+  writeImageFile(*modified, path, {Overwrite::Replace}, {});
+  writeImageFile(*subset(modified, std::vector<std::uint64_t>(rows.rbegin(), rows.rend())), cut, {}, {});
+  testing::rewriteAttribute(cut, "content_root", openImageFile(path)->recordedRoot());
+  const PreservationReport caught = verify(*openImageFile(cut), original);
+  expectFailure(caught, "images", 40);
+  expectFailure(caught, "content_root", std::nullopt);
+  expectFailure(verify(*openImageFile(cut), *subset(shared, std::vector<std::uint64_t>(rows.rbegin(), rows.rend()))),
+                "images", 40);
+}
+
+TEST(Preservation, AFilesContentRootIsRecomputed) {
+  const testing::TempDirectory directory;
+  const std::string path = directory / "x.h5";
+  writeImageFile(toy(), path, {}, {});
+  EXPECT_TRUE(passed(verify(*openImageFile(path), toy()), "content_root"));
+  EXPECT_EQ(verify(*openImageFile(path), toy()).modifiedRoot, openImageFile(path)->recordedRoot());
 }
 
 TEST(Preservation, StopsWhenAsked) {

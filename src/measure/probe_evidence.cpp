@@ -1,0 +1,200 @@
+#include "measure/probe_evidence.h"
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "core/error.h"
+#include "core/text.h"
+#include "datasets/content.h"
+#include "storage/hash.h"
+#include "storage/staged.h"
+
+namespace offaxis {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t kShownDigits = 12;
+constexpr double kRounding = 1e-12;  // a drop of just the margin is within it
+
+struct ProbeRun {
+  std::uint64_t testImages = 0;
+  std::vector<double> accuracy;  // by factor of more than one level
+};
+
+// An evaluation's "sources": "NAME" or "NAME@A:B" for the seeds A .. B - 1.
+struct EvaluatedSource {
+  std::string name;
+  std::uint64_t firstSeed = 0, endSeed = ~std::uint64_t{0};
+  std::string identity;
+};
+
+class Reader {
+ public:
+  Reader(const std::string& path, const Source& modified, const std::vector<std::string>& originals)
+      : path_(path), originals_(originals), mine_(evaluatedIdentity(modified)) {
+    for (const Factor& factor : modified.info().grid.factors()) {
+      all_.push_back(factor.name);
+      if (factor.size() > 1) names_.push_back(factor.name);
+    }
+  }
+
+  ProbeEvidence read() {
+    const std::string text = readTextFile(path_);
+    evidence_.file = path_.substr(path_.find_last_of('/') + 1);
+    evidence_.sha256 = toHex(sha256Of(text.data(), text.size()));
+    const Json json = Json::parse(text, nullptr, false);
+    if (json.is_discarded() || !json.is_object()) fail("it is no JSON object");
+    if (!json.contains("sources") || !json.contains("rows")) fail("it names no sources and rows");
+    try {
+      if (json.at("status") != "complete") fail("it is not complete: runs are missing or failed");
+      readSources(json.at("sources"));
+      for (const Json& row : json.at("rows")) readRow(row);
+    } catch (const nlohmann::json::exception& e) {
+      fail(std::string("it is not laid out as results are: ") + e.what());
+    }
+    pair();
+    return std::move(evidence_);
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const {
+    throw Error(ErrorKind::BadFile, path_ + ": " + what,
+                "give the results.json of `offaxis evaluate original=... modified=FILE --models probe`");
+  }
+
+  void readSources(const Json& sources) {
+    std::string there;
+    bool modified = false, original = false;
+    for (const auto& [label, description] : sources.items()) {
+      EvaluatedSource source;
+      source.identity = description.at("identity").get<std::string>();
+      const std::size_t at = label.find('@');
+      source.name = label.substr(0, at);
+      if (at != std::string::npos) readSeeds(label, label.substr(at + 1), source);
+      modified = modified || source.identity == mine_;
+      original = original || isOriginal(source.identity);
+      there += (there.empty() ? "" : ", ") + label + " " + source.identity.substr(0, kShownDigits);
+      sources_.push_back(std::move(source));
+    }
+    if (!modified) {
+      fail("none of its sources is the set to verify, which has identity " + mine_.substr(0, kShownDigits) +
+           "; it has " + there);
+    }
+    if (!original) fail("none of its sources is the original of the set to verify; it has " + there);
+  }
+
+  void readSeeds(const std::string& label, const std::string& range, EvaluatedSource& source) const {
+    try {
+      const std::size_t colon = range.find(':');
+      source.firstSeed = parseUnsigned(range.substr(0, colon), "seed", 0, ~std::uint64_t{0});
+      source.endSeed = colon == std::string::npos ? source.firstSeed + 1
+                                                  : parseUnsigned(range.substr(colon + 1), "end of seeds",
+                                                                  source.firstSeed, ~std::uint64_t{0});
+    } catch (const Error&) {
+      fail("the seeds of its source '" + label + "' are no A:B");
+    }
+  }
+
+  bool isOriginal(const std::string& identity) const {
+    return std::find(originals_.begin(), originals_.end(), identity) != originals_.end();
+  }
+
+  const EvaluatedSource& sourceOf(const std::string& variant, std::uint64_t seed) const {
+    for (const EvaluatedSource& source : sources_) {
+      if (source.name == variant && seed >= source.firstSeed && seed < source.endSeed) return source;
+    }
+    fail("it names no source of its row '" + variant + "', seed " + std::to_string(seed));
+  }
+
+  void readRow(const Json& row) {
+    if (row.at("model") != "probe") return;
+    const auto variant = row.at("variant").get<std::string>();
+    const auto seed = row.at("seed").get<std::uint64_t>();
+    const EvaluatedSource& source = sourceOf(variant, seed);
+    const std::string where = "probe of " + variant + ", seed " + std::to_string(seed);
+    if (source.identity == mine_)
+      keep(modifiedRuns_, seed, runOf(row.at("probe"), where), where, evidence_.variant, variant);
+    if (isOriginal(source.identity))
+      keep(originalRuns_, seed, runOf(row.at("probe"), where), where, evidence_.baseline, variant);
+  }
+
+  void keep(std::map<std::uint64_t, ProbeRun>& runs, std::uint64_t seed, ProbeRun run, const std::string& where,
+            std::string& name, const std::string& variant) const {
+    if (!runs.emplace(seed, std::move(run)).second) fail("there is more than one " + where);
+    name = variant;
+  }
+
+  ProbeRun runOf(const Json& probe, const std::string& where) const {
+    ProbeRun run;
+    run.testImages = probe.at("test_images").get<std::uint64_t>();
+    if (run.testImages == 0) fail("the " + where + " was tested on no image");
+    const Json& accuracies = probe.at("per_factor");
+    for (const auto& [name, value] : accuracies.items()) {
+      if (std::find(all_.begin(), all_.end(), name) == all_.end())
+        fail("the " + where + " has an unknown factor " + name);
+    }
+    for (const std::string& name : names_) {
+      if (!accuracies.contains(name)) fail("the " + where + " lacks the factor " + name);
+      const auto accuracy = accuracies.at(name).get<double>();
+      if (!(accuracy >= 0 && accuracy <= 1)) {
+        fail("the " + where + " has an accuracy of " + formatReal(accuracy) + " for " + name);
+      }
+      run.accuracy.push_back(accuracy);
+    }
+    return run;
+  }
+
+  void pair() {
+    std::vector<std::vector<double>> original(names_.size()), modified(names_.size());
+    for (const auto& [seed, run] : modifiedRuns_) {
+      const auto other = originalRuns_.find(seed);
+      if (other == originalRuns_.end()) continue;
+      const std::uint64_t fewest = std::min(run.testImages, other->second.testImages);
+      evidence_.testImages = evidence_.seeds.empty() ? fewest : std::min(evidence_.testImages, fewest);
+      evidence_.seeds.push_back(seed);
+      for (std::size_t k = 0; k < names_.size(); ++k) {
+        original[k].push_back(other->second.accuracy[k]);
+        modified[k].push_back(run.accuracy[k]);
+      }
+    }
+    if (evidence_.seeds.empty()) fail("it holds no probes of the set to verify and of its original with one seed");
+    for (std::size_t k = 0; k < names_.size(); ++k) {
+      evidence_.factors.push_back(
+          {names_[k], mean(original[k]), mean(modified[k]), pairedDifference(original[k], modified[k])});
+    }
+  }
+
+  const std::string& path_;
+  const std::vector<std::string>& originals_;
+  const std::string mine_;
+  std::vector<std::string> all_, names_;  // factors; those of more than one level
+  std::vector<EvaluatedSource> sources_;
+  std::map<std::uint64_t, ProbeRun> modifiedRuns_, originalRuns_;  // by seed
+  ProbeEvidence evidence_;
+};
+
+}  // namespace
+
+std::string evaluatedIdentity(const Source& source) {
+  return sampledRoot(source, "source identity", source.size());  // what learn/trainer.h calls sourceIdentity
+}
+
+ProbeEvidence readProbeEvidence(const std::string& path, const Source& modified,
+                                const std::vector<std::string>& originalIdentities) {
+  return Reader(path, modified, originalIdentities).read();
+}
+
+std::vector<std::string> factorsBelowMargin(const ProbeEvidence& evidence, double margin) {
+  std::vector<std::string> names;
+  for (const ProbeFactor& factor : evidence.factors) {
+    if (factor.difference.pairs < 2 || factor.difference.interval.low < -margin - kRounding)
+      names.push_back(factor.name);
+  }
+  return names;
+}
+
+}  // namespace offaxis

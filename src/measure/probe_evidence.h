@@ -1,0 +1,42 @@
+// What supervised probes say of a modified set: taken from an evaluation's results, tied to the sets by their content.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "datasets/source.h"
+#include "measure/statistics.h"
+
+namespace offaxis {
+
+struct ProbeFactor {
+  std::string name;
+  double original = 0, modified = 0;  // mean accuracy over the paired seeds, 0 .. 1
+  PairedDifference difference;        // modified - original, paired by seed
+};
+
+struct ProbeEvidence {
+  std::string file;     // its name, without the folders
+  std::string sha256;   // of its bytes
+  std::string variant;  // the names that it gives the two sets
+  std::string baseline;
+  std::vector<std::uint64_t> seeds;  // that both have
+  std::uint64_t testImages = 0;      // held out, the fewest of any run
+  std::vector<ProbeFactor> factors;  // of more than one level, in the grid's order
+};
+
+// How an evaluation names the content of a source that it was run on: a root over 64 sampled rows.
+std::string evaluatedIdentity(const Source& source);
+
+// From a results.json of `offaxis evaluate --models probe`, the runs on `modified` and on an original, which is found
+// by any of `originalIdentities`. Accuracies are compared over the seeds that both have. Throws Error(BadFile) where
+// the file cannot be read or is no such file, is not complete, or holds no probes of these sets.
+ProbeEvidence readProbeEvidence(const std::string& path, const Source& modified,
+                                const std::vector<std::string>& originalIdentities);
+
+// The factors whose accuracy may have dropped by more than `margin`: the lower end of the difference's interval lies
+// below -margin, or there are fewer than two pairs and so no interval.
+std::vector<std::string> factorsBelowMargin(const ProbeEvidence& evidence, double margin);
+
+}  // namespace offaxis

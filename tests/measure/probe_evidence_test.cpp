@@ -1,0 +1,157 @@
+#include "measure/probe_evidence.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "measure/preservation.h"
+#include "storage/hash.h"
+#include "storage/staged.h"
+#include "support/expect_error.h"
+#include "support/memory_source.h"
+#include "support/temp_directory.h"
+#include "support/toy_source.h"
+
+namespace offaxis {
+namespace {
+
+using Json = nlohmann::json;
+using testing::MemorySource;
+using testing::ToySource;
+
+MemorySource brightened() {
+  MemorySource copy((ToySource()));
+  for (std::uint8_t& pixel : copy.images_) pixel = static_cast<std::uint8_t>(pixel ^ 1);
+  return copy;
+}
+
+Json probeRow(const std::string& variant, std::uint64_t seed, std::vector<double> accuracies) {
+  Json perFactor = Json::object();
+  for (std::size_t k = 0; k < accuracies.size(); ++k) perFactor["factor" + std::to_string(k)] = accuracies[k];
+  return {{"variant", variant},
+          {"model", "probe"},
+          {"seed", seed},
+          {"probe", {{"test_images", 100 + seed}, {"per_factor", perFactor}, {"mean", 0.5}}}};
+}
+
+class ProbeEvidenceTest : public ::testing::Test {
+ protected:
+  ProbeEvidenceTest() : modified_(brightened()) {
+    results_ = {{"schema_version", 1},
+                {"status", "complete"},
+                {"sources",
+                 {{"original", {{"identity", evaluatedIdentity(original_)}}},
+                  {"psi@0:3", {{"identity", evaluatedIdentity(modified_)}}},
+                  {"psi@3:6", {{"identity", "another perturbation"}}}}},
+                {"rows", Json::array()}};
+    Json& rows = results_["rows"];
+    rows.push_back({{"variant", "original"}, {"model", "beta-vae"}, {"seed", 0}, {"mig", {{"value", 0.5}}}});
+    for (std::uint64_t seed = 0; seed < 6; ++seed) rows.push_back(probeRow("original", seed, {1, 0.9, 0.8}));
+    rows.push_back(probeRow("psi", 0, {1, 0.89, 0.5}));
+    rows.push_back(probeRow("psi", 1, {1, 0.88, 0.7}));
+    rows.push_back(probeRow("psi", 2, {1, 0.90, 0.6}));
+    rows.push_back(probeRow("psi", 3, {0, 0, 0}));  // of the other perturbation
+  }
+
+  ProbeEvidence read() {
+    writeTextFile(path_, results_.dump(), Overwrite::Replace);
+    return readProbeEvidence(path_, modified_, {"no such", evaluatedIdentity(original_)});
+  }
+  void expectRefused(const std::string& mentions, const std::function<void(Json&)>& spoil) {
+    const Json good = results_;
+    spoil(results_);
+    testing::expectError(ErrorKind::BadFile, mentions, [&] { read(); });
+    testing::expectError(ErrorKind::BadFile, "results.json", [&] { read(); });
+    results_ = good;
+  }
+
+  const ToySource original_;
+  const MemorySource modified_;
+  const testing::TempDirectory directory_;
+  const std::string path_ = directory_ / "results.json";
+  Json results_;
+};
+
+TEST_F(ProbeEvidenceTest, PairsBySeedAndContent) {
+  const ProbeEvidence evidence = read();
+  EXPECT_EQ(evidence.file, "results.json");
+  EXPECT_EQ(evidence.sha256, toHex(sha256OfFile(path_)));
+  EXPECT_EQ(evidence.variant, "psi");
+  EXPECT_EQ(evidence.baseline, "original");
+  EXPECT_EQ(evidence.seeds, (std::vector<std::uint64_t>{0, 1, 2}));
+  EXPECT_EQ(evidence.testImages, 100u);
+  ASSERT_EQ(evidence.factors.size(), 3u);
+  EXPECT_EQ(evidence.factors[1].name, "factor1");
+  EXPECT_NEAR(evidence.factors[1].original, 0.9, 1e-12);
+  EXPECT_NEAR(evidence.factors[1].modified, 0.89, 1e-12);
+  EXPECT_NEAR(evidence.factors[1].difference.mean, -0.01, 1e-12);
+  EXPECT_NEAR(evidence.factors[1].difference.interval.low, -0.02, 1e-12);
+  EXPECT_NEAR(evidence.factors[2].difference.mean, -0.2, 1e-12);
+}
+
+TEST_F(ProbeEvidenceTest, AFactorBelowTheMarginFailsTheCheck) {
+  const ProbeEvidence evidence = read();
+  EXPECT_EQ(factorsBelowMargin(evidence, 0.02), std::vector<std::string>{"factor2"})
+      << "a drop of the margin is within";
+  EXPECT_EQ(factorsBelowMargin(evidence, 0.019), (std::vector<std::string>{"factor1", "factor2"}));
+  EXPECT_TRUE(factorsBelowMargin(evidence, 0.3).empty());
+  PreservationSettings settings;
+  settings.probe = evidence;
+  for (const auto& [margin, passes] : {std::pair{0.02, false}, {0.35, true}}) {
+    settings.probeMargin = margin;
+    const PreservationReport report = verifyPreservation(modified_, original_, settings, {});
+    const PreservationCheck& check = report.checks.back();
+    EXPECT_EQ(check.name, "probe");
+    EXPECT_EQ(check.passed, passes) << check.detail;
+    EXPECT_EQ(check.detail.find("factor2") == std::string::npos, passes);
+    EXPECT_EQ(report.probeMargin, margin);
+  }
+}
+
+TEST_F(ProbeEvidenceTest, OneSeedIsNoInterval) {
+  results_["rows"] = {probeRow("original", 1, {1, 1, 1}), probeRow("psi", 1, {1, 1, 1})};
+  EXPECT_EQ(factorsBelowMargin(read(), 0.5).size(), 3u);
+}
+
+TEST_F(ProbeEvidenceTest, OtherSetsAreRefused) {
+  expectRefused("none of its sources is the set to verify", [](Json& j) { j["sources"]["psi@0:3"]["identity"] = "x"; });
+  expectRefused("none of its sources is the original", [](Json& j) { j["sources"]["original"]["identity"] = "x"; });
+  expectRefused("no probes of the set", [](Json& j) { j["rows"] = Json::array(); });
+  expectRefused("with one seed", [](Json& j) {
+    j["rows"] = {probeRow("original", 1, {1, 1, 1}), probeRow("psi", 2, {1, 1, 1})};
+  });
+  expectRefused("more than one probe of psi, seed 1", [](Json& j) {
+    j["rows"].push_back(probeRow("psi", 1, {1, 1, 1}));
+  });
+  expectRefused("no source of its row 'noise'", [](Json& j) { j["rows"].push_back(probeRow("noise", 1, {1, 1, 1})); });
+}
+
+TEST_F(ProbeEvidenceTest, MalformedFilesAreRefused) {
+  expectRefused("not complete", [](Json& j) { j["status"] = "running"; });
+  expectRefused("no sources and rows", [](Json& j) { j.erase("sources"); });
+  expectRefused("no sources and rows", [](Json& j) { j.erase("rows"); });
+  expectRefused("not laid out", [](Json& j) { j["rows"] = 5; });
+  expectRefused("not laid out", [](Json& j) { j["rows"].push_back("text"); });
+  expectRefused("not laid out", [](Json& j) { j["sources"] = {1, 2}; });
+  expectRefused("not laid out", [](Json& j) { j["sources"]["original"].erase("identity"); });
+  expectRefused("not laid out", [](Json& j) {
+    j["rows"].back().erase("probe");
+    j["rows"].back()["seed"] = 1;
+  });
+  expectRefused("not laid out", [](Json& j) { j["rows"][1]["seed"] = "one"; });
+  expectRefused("not laid out", [](Json& j) { j["rows"][1]["probe"]["per_factor"]["factor0"] = "high"; });
+  expectRefused("accuracy of 1.5", [](Json& j) { j["rows"][1]["probe"]["per_factor"]["factor0"] = 1.5; });
+  expectRefused("unknown factor", [](Json& j) { j["rows"][1]["probe"]["per_factor"]["floor"] = 1; });
+  expectRefused("lacks the factor factor0", [](Json& j) { j["rows"][1]["probe"]["per_factor"].erase("factor0"); });
+  expectRefused("no image", [](Json& j) { j["rows"][1]["probe"]["test_images"] = 0; });
+  expectRefused("are no A:B", [](Json& j) { j["sources"]["psi@x"] = {{"identity", "y"}}; });
+  expectRefused("no JSON object", [](Json& j) { j = Json::array(); });
+  writeTextFile(path_, "{\"status\": ", Overwrite::Replace);
+  testing::expectError(ErrorKind::BadFile, "no JSON object", [&] { readProbeEvidence(path_, modified_, {}); });
+  testing::expectError(ErrorKind::BadFile, "nowhere.json",
+                       [&] { readProbeEvidence(directory_ / "nowhere.json", modified_, {}); });
+}
+
+}  // namespace
+}  // namespace offaxis

@@ -1,0 +1,28 @@
+// Spoils HDF5 files behind the back of whoever wrote them.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <hdf5.h>
+
+#include <string>
+
+namespace offaxis::testing {
+
+// Replaces the text of an attribute of the root group by one of the same length.
+inline void rewriteAttribute(const std::string& path, const std::string& name, const std::string& text) {
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+  const hid_t attribute = H5Aopen(file, name.c_str(), H5P_DEFAULT);
+  const hid_t type = H5Aget_type(attribute);
+  if (H5Tis_variable_str(type) > 0) {
+    const char* pointer = text.c_str();
+    EXPECT_GE(H5Awrite(attribute, type, static_cast<const void*>(&pointer)), 0);
+  } else {
+    EXPECT_EQ(H5Tget_size(type), text.size() + 1) << name << ", with the end of the text";
+    EXPECT_GE(H5Awrite(attribute, type, text.c_str()), 0);
+  }
+  H5Tclose(type);
+  H5Aclose(attribute);
+  H5Fclose(file);
+}
+
+}  // namespace offaxis::testing
