@@ -85,8 +85,8 @@ TEST(ImportTool, ImportedFilesServeEveryVerb) {
   EXPECT_EQ(verified.code, 0) << verified.err << verified.out;
   EXPECT_NE(verified.out.find("19 images equal to an earlier one"), std::string::npos) << verified.out;
   EXPECT_EQ(shell(in + "offaxis verify small.h5 --original imported.h5").code, 0);
-  const Outcome published =
-      shell(in + "offaxis publish --allow-dirty imported.h5 noise.h5 --name s --version 1.0.0 -o out --original imported.h5");
+  const Outcome published = shell(
+      in + "offaxis publish --allow-dirty imported.h5 noise.h5 --name s --version 1.0.0 -o out --original imported.h5");
   EXPECT_EQ(published.code, 0) << published.err;
   EXPECT_EQ(shell(in + "offaxis check out/s/1.0.0 --content").code, 0);
   const Outcome again =
@@ -94,14 +94,15 @@ TEST(ImportTool, ImportedFilesServeEveryVerb) {
   EXPECT_EQ(again.code, 0) << again.err << again.out;
 
   // Without the file nobody can know what the name stands for.
-  for (const auto& [line, code] : {std::pair<const char*, int>{"offaxis verify noise.h5", 2},
-                                   {"offaxis publish --allow-dirty noise.h5 --name t --version 1.0.0 -o out", 2},
-                                   {"offaxis reproduce out/s/1.0.0/manifest.json -o other", 3},
-                                   {"offaxis publish --allow-dirty noise.h5 --name t --version 1.0.0 -o out --original shapes3d", 2},
-                                   {"offaxis reproduce out/s/1.0.0/manifest.json -o other --original shapes3d", 2},
-                                   {"offaxis emit shapes3d-import --variant noise --eps 0.1 -o x.h5", 2},
-                                   {"offaxis inspect shapes3d-original:size=32", 2},
-                                   {"offaxis inspect dsprites-original+noise:eps=0.1", 2}}) {
+  for (const auto& [line, code] :
+       {std::pair<const char*, int>{"offaxis verify noise.h5", 2},
+        {"offaxis publish --allow-dirty noise.h5 --name t --version 1.0.0 -o out", 2},
+        {"offaxis reproduce out/s/1.0.0/manifest.json -o other", 3},
+        {"offaxis publish --allow-dirty noise.h5 --name t --version 1.0.0 -o out --original shapes3d", 2},
+        {"offaxis reproduce out/s/1.0.0/manifest.json -o other --original shapes3d", 2},
+        {"offaxis emit shapes3d-import --variant noise --eps 0.1 -o x.h5", 2},
+        {"offaxis inspect shapes3d-original:size=32", 2},
+        {"offaxis inspect dsprites-original+noise:eps=0.1", 2}}) {
     const Outcome refused = shell(in + line);
     EXPECT_EQ(refused.code, code) << line << refused.err;
     EXPECT_NE(refused.err.find("--original"), std::string::npos) << line << refused.err;
