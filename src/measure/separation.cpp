@@ -52,6 +52,7 @@ void add(FactorSeparation& total, const FactorSeparation& part) {
   total.steps += part.steps;
   total.coincidingSteps += part.coincidingSteps;
   total.rivals += part.rivals;
+  total.nearerRivals += part.nearerRivals;
   total.coincidingRivals += part.coincidingRivals;
   total.missingRivals += part.missingRivals;
   if (part.original) keepNearest(total.original, *part.original);
@@ -282,7 +283,10 @@ class Separation {
       return;
     }
     ++found.rivals;
-    if (distance <= own) failed_[modifiedCells_[cell]] = 1;
+    if (distance <= own) {
+      failed_[modifiedCells_[cell]] = 1;
+      ++found.nearerRivals;
+    }
     if (distance > limit) return;
     keepNearest(found.margin, {static_cast<std::int64_t>(distance) - static_cast<std::int64_t>(own), indices_[cell],
                                indices_[rival]});

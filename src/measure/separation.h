@@ -27,6 +27,7 @@ struct FactorSeparation {
   std::optional<NearestPair> modified;  // the closest pair of modified images
   // Each modified image against the originals of all other levels of this factor, the others fixed.
   std::uint64_t rivals = 0;            // compared
+  std::uint64_t nearerRivals = 0;      // of them, as near as the image's own original or nearer
   std::uint64_t coincidingRivals = 0;  // left out: the same image as its own original
   std::uint64_t missingRivals = 0;     // left out: not among the originals
   // The smallest |m(i) - o(j)|^2 - |m(i) - o(i)|^2 with i = index, j = other; above 0 where all images are separated.

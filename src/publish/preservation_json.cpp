@@ -69,6 +69,7 @@ Json toJson(const std::optional<SeparationReport>& report) {
                             {"nearest_original", toJson(factor.original)},
                             {"nearest_modified", toJson(factor.modified)},
                             {"rivals", factor.rivals},
+                            {"nearer_rivals", factor.nearerRivals},
                             {"coinciding_rivals", factor.coincidingRivals},
                             {"missing_rivals", factor.missingRivals},
                             {"smallest_margin", toJson(factor.margin)}};

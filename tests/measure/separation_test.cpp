@@ -106,6 +106,7 @@ Expected bruteForce(MemorySource& modified, MemorySource& original) {
         const std::int64_t margin = plainDistance(mi, oj, bytes) - plainDistance(mi, oi, bytes);
         keep(out.margin, margin, i, j);
         if (margin <= 0) expected.failed.insert(modifiedRow[i]);
+        out.nearerRivals += margin <= 0 ? 1 : 0;
       }
       if (j < i || modifiedRow.count(j) == 0) continue;
       const std::uint32_t apart = b[factor] - a[factor];
@@ -139,6 +140,7 @@ void expectEqual(const SeparationReport& found, const Expected& expected) {
     EXPECT_EQ(factor.steps, want.steps);
     EXPECT_EQ(factor.coincidingSteps, want.coincidingSteps);
     EXPECT_EQ(factor.rivals, want.rivals);
+    EXPECT_EQ(factor.nearerRivals, want.nearerRivals);
     EXPECT_EQ(factor.coincidingRivals, want.coincidingRivals);
     EXPECT_EQ(factor.missingRivals, want.missingRivals);
     expectPair(factor.original, want.original);
