@@ -43,6 +43,7 @@ const cli::Verb kVerb{
      {"draws", "N", "", "noise draws for each image; 0 for reference models without noise"},
      {"ensemble", "N", "", "reference models of each kind at every rung"},
      {"inputs", "NAME", "", "of psi: rotated, factors or one-hot"},
+     {"separation", "W", "", "what psi pays where it carries an image towards another factor level's"},
      {"energy", "W", "", "what psi pays for the sum of its squared changes to an image's pixels"},
      {"inward-slope", "S", "0", "least slope of psi's tanh for gradients that point inwards"},
      {"rate", "R", "", "learning rate of the reference models"},
@@ -73,6 +74,7 @@ ManipulateSettings parse(const cli::Arguments& a) {
   if (a.given("batch")) s.batch = static_cast<int>(a.integer("batch", 2, 4096));
   if (a.given("draws")) s.draws = static_cast<int>(a.integer("draws", 0, 64));
   if (a.given("ensemble")) s.ensemble = static_cast<int>(a.integer("ensemble", 1, 16));
+  if (a.given("separation")) s.separation = a.real("separation", 0.0, 1e6);
   if (a.given("energy")) s.energy = a.real("energy", 0.0, 1e6);
   s.inwardSlope = a.real("inward-slope", 0.0, 1.0);
   if (a.given("inputs")) s.inputs = a.text("inputs");

@@ -14,7 +14,7 @@
 #include "measure/preservation.h"
 #include "publish/manifest.h"
 #include "publish/preservation_json.h"
-#include "report/worst_images.h"
+#include "report/difference_sheet.h"
 #include "tools/cli.h"
 #include "variants/expression.h"
 
@@ -213,18 +213,20 @@ void printText(const PreservationReport& report) {
   std::cout << '\n' << (report.preserved() ? "preserved" : "NOT preserved") << '\n';
 }
 
-std::vector<ComparedImage> compared(const std::vector<RankedImage>& images, const char* format) {
-  std::vector<ComparedImage> all;
+DifferenceSection sectionOf(const std::string& title, const std::vector<RankedImage>& images,
+                            const Settings& settings) {
+  DifferenceSection section{title, settings.original, settings.modified, {}, "original", "modified"};
   for (const RankedImage& image : images)
-    all.push_back({image.row, image.row, "#" + std::to_string(image.row) + " " + formatted(format, image.value)});
-  return all;
+    section.columns.push_back(
+        {image.row, image.row, "#" + std::to_string(image.row) + " " + formatted("%.3f", image.value)});
+  return section;
 }
 
 void drawWorst(const Settings& settings, const PreservationStatistics& statistics) {
   if (statistics.images == 0) throw Error(ErrorKind::Failed, "no images were compared, so none can be drawn");
-  std::vector<ComparedRow> rows{{"largest L2", compared(statistics.largestL2, "%.3f")}};
-  if (!statistics.lowestSsim.empty()) rows.push_back({"lowest SSIM", compared(statistics.lowestSsim, "%.3f")});
-  writeComparisonSheet(*settings.modified, *settings.original, rows, settings.worst, settings.overwrite);
+  std::vector<DifferenceSection> sections{sectionOf("largest L2", statistics.largestL2, settings)};
+  if (!statistics.lowestSsim.empty()) sections.push_back(sectionOf("lowest SSIM", statistics.lowestSsim, settings));
+  writeDifferenceSheet(sections, settings.worst, settings.overwrite);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <unordered_map>
 
 #include "core/detmath.h"
 #include "core/error.h"
@@ -32,8 +33,10 @@ constexpr std::uint64_t kChunks =
 constexpr std::size_t kCells = 16;  // of the 4x4 map that psi's dense layers end in
 constexpr const char* kCheckpoint = "checkpoint.h5";
 constexpr std::uint64_t kCurveEvery = 50;
-constexpr std::size_t kCurveHead = 4;  // sums before the models': steps, |m|, saturated share, clipped share
-constexpr double kSaturated = 0.95;    // |m| from which on tanh hardly passes a gradient
+constexpr std::size_t kCurveHead = 4;     // sums before the models': steps, |m|, saturated share, clipped share
+constexpr double kSaturated = 0.95;       // |m| from which on tanh hardly passes a gradient
+constexpr std::uint64_t kRivals = 4;      // one-step variants that each image is held apart from in a step
+constexpr double kSeparationLimit = 0.7;  // of the way to where a rival is as near; the rest is for unseen images
 constexpr std::uint64_t kCalibrationRows = 512;
 constexpr std::uint64_t kQuantisationRows = 128;
 constexpr std::uint64_t kVarianceRows = 2048;
@@ -67,6 +70,8 @@ void check(const ManipulateSettings& s, const SourceInfo& info) {
   if (!(s.inwardSlope >= 0 && s.inwardSlope <= 1))
     usage("the inward slope is " + formatReal(s.inwardSlope), "give 0 to 1");
   if (!(s.energy >= 0 && s.energy < 1e6)) usage("the price of energy is " + formatReal(s.energy), "give 0 or more");
+  if (!(s.separation >= 0 && s.separation < 1e6))
+    usage("the price of separation is " + formatReal(s.separation), "give 0 or more");
   if (s.ensemble < 1) usage("an ensemble needs at least one model", "give a positive number");
   if (s.inputs != "rotated" && s.inputs != "factors" && s.inputs != "one-hot")
     usage("no inputs are called '" + s.inputs + "'", "known: rotated, factors, one-hot");
@@ -105,6 +110,7 @@ Json settingsJson(const ManipulateSettings& s) {
   if (s.codes != "levels") json["codes"] = s.codes;
   if (s.energy > 0) json["energy"] = s.energy;
   if (s.inwardSlope > 0) json["inward_slope"] = s.inwardSlope;
+  if (s.separation > 0) json["separation"] = s.separation;
   return json;
 }
 
@@ -293,6 +299,12 @@ class Manipulation {
       features_.rotation.clear();
       features_.oneHot = s_.inputs == "one-hot";
     }
+    if (s_.separation > 0) {
+      for (std::size_t k = 0; k < features_.factorSizes.size(); ++k) {
+        if (features_.factorSizes[k] > 1) varying_.push_back(k);
+      }
+      for (std::uint64_t row = 0; row < base_->size(); ++row) rowOf_[base_->gridIndex(row)] = row;
+    }
     eps_ = s_.eps.levels() / 255.0;
     const NetSettings reference{info_.shape, static_cast<int>(d_), s_.referenceChannels, {}, s_.referenceDense};
     perRung_ = static_cast<std::size_t>(s_.ensemble) * kKinds;
@@ -449,6 +461,46 @@ class Manipulation {
 
   Tensor onUnit(const Tensor& images) const { return images.to(torch::kFloat32).div_(255.0); }
 
+  // The level of one factor moved by one step: cyclic ones wrap, categorical ones move to any other level.
+  std::vector<std::uint32_t> steppedLevels(std::vector<std::uint32_t> levels, const Philox& draws, std::uint64_t index,
+                                           std::uint64_t lane) const {
+    const std::size_t factor = varying_[draws.below(varying_.size(), index, 3 * lane)];
+    const std::uint32_t size = features_.factorSizes[factor];
+    std::uint32_t& level = levels[factor];
+    const bool up = draws.below(2, index, 3 * lane + 1) == 1;
+    switch (features_.factorKinds[factor]) {
+      case FactorKind::Categorical:
+        level = (level + 1 + static_cast<std::uint32_t>(draws.below(size - 1, index, 3 * lane + 2))) % size;
+        break;
+      case FactorKind::Cyclic:
+        level = (level + (up ? 1 : size - 1)) % size;
+        break;
+      case FactorKind::Ordinal:
+        level = level == 0 ? 1 : level == size - 1 ? size - 2 : up ? level + 1 : level - 1;
+        break;
+    }
+    return levels;
+  }
+
+  // The gradient of the price of separation with respect to x', f32 [N,C,H,W]: see ManipulateSettings::separation.
+  Tensor rivalsSignal(const Batch& batch, const Tensor& x, const Tensor& target, std::uint64_t index) const {
+    const Philox draws(s_.seed, "manipulate:rivals");
+    Tensor total = torch::zeros_like(x);
+    std::vector<std::uint32_t> levels(static_cast<std::size_t>(k_));
+    for (std::uint64_t r = 0; r < kRivals; ++r) {
+      std::vector<std::uint64_t> rows;
+      for (std::size_t i = 0; i < batch.rows.size(); ++i) {
+        info_.grid.levelsOf(base_->gridIndex(batch.rows[i]), levels.data());
+        const std::vector<std::uint32_t> other = steppedLevels(levels, draws, index, i * kRivals + r);
+        const auto found = rowOf_.find(info_.grid.indexOf(other.data()));
+        rows.push_back(found == rowOf_.end() ? batch.rows[i] : found->second);  // itself: no rival
+      }
+      total.add_(separationSignal(x, target, onUnit(gather(std::move(rows)).images), kSeparationLimit),
+                 s_.separation / static_cast<double>(kRivals));
+    }
+    return total;
+  }
+
   // The images that the integer network makes, u8.
   Tensor shipped(const Batch& batch) const {
     Tensor images = batch.images.to(torch::kCPU).permute({0, 2, 3, 1}).contiguous();
@@ -536,6 +588,8 @@ class Manipulation {
       }
       // What all images share moves no axis, but is where two trainings differ most: psi would saturate on it.
       signal = (signal - signal.mean(0, true)) * (s_.sign / static_cast<double>(rungs * s_.ensemble * batch.size()));
+      if (s_.separation > 0)
+        signal = signal + rivalsSignal(batch, x, target, index) / static_cast<double>(batch.size());
       std::vector<std::vector<Tensor>> gradients(kChunks);
       tasks(kChunks, [&](std::uint64_t c) {
         Tensor toM = throughClip(chunk(x, c), m[c], eps_, chunk(signal, c));
@@ -915,6 +969,8 @@ class Manipulation {
   std::int64_t k_ = 0;
   double eps_ = 0;
   PsiFeatures features_;
+  std::vector<std::size_t> varying_;                        // factors of more than one level, for separation
+  std::unordered_map<std::uint64_t, std::uint64_t> rowOf_;  // by grid index, for separation
   std::vector<double> weights_;
   std::vector<ReferenceModel> models_;  // rung by rung, member by member: entangled, disentangled
   std::size_t perRung_ = 0;

@@ -39,6 +39,11 @@ struct ManipulateSettings {
   // What psi pays for |eps m|^2, summed over an image's pixels, on top of its objective (our design): patterns as
   // strong as what they gain instead of saturated everywhere. 0: nothing, the budget alone.
   double energy = 0;
+  // What psi pays where it carries an image towards the original of another factor level, so that every image stays
+  // nearest to its own factors (our design, see measure/separation.h): the weight of
+  // max(0, 2 <delta, o' - o> - 0.7 |o' - o|^2), the mean over four one-step variants o' drawn for each image, sums over
+  // pixels; from 1 in place of 0.7 on the image would be nearer to o'. 0: nothing.
+  double separation = 0;
   // What psi sees: "rotated" is everything in PsiFeatures, "factors" neither R w nor its harmonics, "one-hot" an
   // indicator of each factor's level alone (ablations).
   std::string inputs = "rotated";

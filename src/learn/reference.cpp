@@ -102,6 +102,14 @@ torch::Tensor perturbed(const torch::Tensor& x, const torch::Tensor& m, double e
   return (x + eps * m).clamp(0.0, 1.0);
 }
 
+torch::Tensor separationSignal(const torch::Tensor& x, const torch::Tensor& target, const torch::Tensor& rivals,
+                               double limit) {
+  const torch::Tensor apart = rivals - x;
+  const torch::Tensor towards = 2.0 * ((target - x) * apart).sum({1, 2, 3}, true);
+  const torch::Tensor near = towards > limit * apart.square().sum({1, 2, 3}, true);
+  return 2.0 * apart * near.to(apart.scalar_type());
+}
+
 torch::Tensor throughClip(const torch::Tensor& x, const torch::Tensor& m, double eps, const torch::Tensor& gradient) {
   const torch::Tensor unclipped = x + eps * m;
   // Descent moves against the gradient: a negative one would raise a pixel that is above 1 already.

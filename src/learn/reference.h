@@ -81,6 +81,11 @@ torch::Tensor psiSignal(const torch::Tensor& disentangled, const torch::Tensor& 
 // x' = clip(x + eps m, 0, 1), m in [-1, 1].
 torch::Tensor perturbed(const torch::Tensor& x, const torch::Tensor& m, double eps);
 
+// The gradient with respect to x' of sum_i max(0, 2 <x'_i - x_i, o_i - x_i> - limit |o_i - x_i|^2), images [N,C,H,W]:
+// from limit 1 on, x'_i is as near to the rival o_i as to its own x_i.
+torch::Tensor separationSignal(const torch::Tensor& x, const torch::Tensor& target, const torch::Tensor& rivals,
+                               double limit);
+
 // The gradient of an objective with respect to m, given that with respect to x'. A clipped pixel's gradient passes
 // where a descent step would bring the pixel back inside, and is dropped where it would push it further out: most
 // pixels of XYSquares lie at 0 or 1 and would otherwise never learn.

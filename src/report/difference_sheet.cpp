@@ -58,7 +58,7 @@ class Canvas {
     cv::putText(picture_, words, {x, y}, cv::FONT_HERSHEY_SIMPLEX, scale, kInk, 1, cv::LINE_AA);
   }
 
-  void image(std::vector<std::uint8_t>& pixels, const ImageShape& shape, int x, int y, int side) {
+  void image(std::vector<std::uint8_t>& pixels, const ImageShape& shape, int x, int y, cv::Size size) {
     const cv::Mat raw(static_cast<int>(shape.height), static_cast<int>(shape.width),
                       CV_8UC(static_cast<int>(shape.channels)), pixels.data());
     cv::Mat colour;
@@ -69,7 +69,7 @@ class Canvas {
       cv::extractChannel(raw, first, 0);
       cv::cvtColor(first, colour, cv::COLOR_GRAY2BGR);
     }
-    cv::Mat place = picture_(cv::Rect(x, y, side, side));
+    cv::Mat place = picture_(cv::Rect({x, y}, size));
     cv::resize(colour, place, place.size(), 0, 0, cv::INTER_NEAREST);
   }
 
@@ -83,34 +83,36 @@ class Canvas {
   cv::Mat picture_;
 };
 
-int tileOf(const DifferenceSection& section) {
-  return std::max(kTile, static_cast<int>(section.before->info().shape.width));
+cv::Size tileOf(const DifferenceSection& section) {
+  const ImageShape& shape = section.before->info().shape;
+  const int width = std::max(kTile, static_cast<int>(shape.width));
+  return {width, width * static_cast<int>(shape.height) / static_cast<int>(shape.width)};
 }
 
 int heightOf(const DifferenceSection& section) {
-  return kHeader + 3 * (tileOf(section) + kGap) + kCaption + kGap;
+  return kHeader + 3 * (tileOf(section).height + kGap) + kCaption + kGap;
 }
 
 int widthOf(const DifferenceSection& section) {
   constexpr int kFewest = 4;  // columns that leave room for the title
-  return kMargin + std::max(kFewest, static_cast<int>(section.columns.size())) * (tileOf(section) + kGap) + kGap;
+  return kMargin + std::max(kFewest, static_cast<int>(section.columns.size())) * (tileOf(section).width + kGap) + kGap;
 }
 
 void drawSection(Canvas& canvas, const DifferenceSection& section, int y) {
-  const int tile = tileOf(section);
+  const cv::Size tile = tileOf(section);
   const Images before = imagesOf(*section.before, section, &DifferenceColumn::rowBefore);
   const Images after = imagesOf(*section.after, section, &DifferenceColumn::rowAfter);
   const int factor = amplification(before, after);
   Images rows[] = {before, after, amplified(before, after, factor)};
-  const std::string names[] = {"before", "after", "difference x" + std::to_string(factor)};
+  const std::string names[] = {section.beforeName, section.afterName, "difference x" + std::to_string(factor)};
   canvas.text(section.title, kGap, y + 22, 0.5);
   y += kHeader;
-  for (std::size_t row = 0; row < 3; ++row, y += tile + kGap) {
-    canvas.text(names[row], kGap, y + tile / 2, 0.4);
+  for (std::size_t row = 0; row < 3; ++row, y += tile.height + kGap) {
+    canvas.text(names[row], kGap, y + tile.height / 2, 0.4);
     for (std::size_t i = 0; i < section.columns.size(); ++i) {
-      const int x = kMargin + static_cast<int>(i) * (tile + kGap);
+      const int x = kMargin + static_cast<int>(i) * (tile.width + kGap);
       canvas.image(rows[row][i], section.before->info().shape, x, y, tile);
-      if (row == 2) canvas.text(section.columns[i].caption, x, y + tile + kCaption - 3, 0.36);
+      if (row == 2) canvas.text(section.columns[i].caption, x, y + tile.height + kCaption - 3, 0.36);
     }
   }
 }

@@ -22,11 +22,12 @@ struct DifferenceSection {
   SourcePtr before;
   SourcePtr after;
   std::vector<DifferenceColumn> columns;
+  std::string beforeName = "before", afterName = "after";  // of the rows of images
 };
 
-// Writes a PNG: for every section its title, then rows "before", "after" and "difference". The difference is mid-grey
-// where nothing changed, amplified so that the largest one of the section reaches black or white; the row's name says
-// by how much. Throws Error(CannotWrite).
+// Writes a PNG: for every section its title, then rows of images before, after, and "difference". The difference is
+// mid-grey where nothing changed, amplified so that the largest one of the section reaches black or white; the row's
+// name says by how much. Throws Error(CannotWrite).
 void writeDifferenceSheet(const std::vector<DifferenceSection>& sections, const std::string& path, Overwrite overwrite);
 
 }  // namespace offaxis

@@ -466,6 +466,77 @@ TEST(ManipulateTest, EnergyHasItsPrice) {
   EXPECT_LT(dear, 0.5 * free);
 }
 
+// The price of coming near a rival, by its slope; nothing where all rivals are far or the same image.
+TEST(PsiObjectiveTest, SeparationsGradientMatchesFiniteDifferences) {
+  constexpr double kLimit = 0.5;
+  const torch::Tensor x = draws("x", {3, 2, 4, 4}, 0.0, 1.0);
+  torch::Tensor rivals = draws("rivals", {3, 2, 4, 4}, 0.0, 1.0);
+  rivals[2] = x[2];
+  torch::Tensor target = x + 0.1 * draws("delta", {3, 2, 4, 4}, -1.0, 1.0);
+  target[0] += 0.4 * (rivals[0] - x[0]);
+  auto price = [&](const torch::Tensor& at) {
+    const torch::Tensor apart = rivals - x;
+    const torch::Tensor excess = (2 * (at - x) * apart - kLimit * apart * apart).sum({1, 2, 3});
+    return excess.clamp_min(0).sum().item<double>();
+  };
+  const torch::Tensor gradient = separationSignal(x, target, rivals, kLimit);
+  for (std::int64_t i = 0; i < x.numel(); ++i) {
+    torch::Tensor up = target.clone();
+    torch::Tensor down = target.clone();
+    up.view(-1)[i] += 1e-6;
+    down.view(-1)[i] -= 1e-6;
+    ASSERT_NEAR(gradient.view(-1)[i].item<double>(), (price(up) - price(down)) / 2e-6, 1e-6) << i;
+  }
+  EXPECT_GT(gradient[0].abs().max().item<double>(), 0.1);
+  EXPECT_EQ(gradient[1].abs().max().item<double>(), 0.0);
+  EXPECT_EQ(gradient[2].abs().max().item<double>(), 0.0);
+}
+
+// Images that are no nearer to their own original than to that of a neighbouring level.
+std::size_t carriedAway(const Source& original, const Source& modified) {
+  const FactorGrid& grid = original.info().grid;
+  std::vector<std::uint8_t> own(original.info().shape.bytes()), rival(own.size()), image(own.size());
+  auto distance = [&](const std::vector<std::uint8_t>& other) {
+    std::int64_t sum = 0;
+    for (std::size_t p = 0; p < image.size(); ++p) sum += (image[p] - other[p]) * (image[p] - other[p]);
+    return sum;
+  };
+  std::size_t count = 0;
+  for (std::uint64_t row = 0; row < original.size(); ++row) {
+    original.read(row, own.data());
+    modified.read(row, image.data());
+    bool near = false;
+    for (std::size_t k = 0; k < grid.factorCount(); ++k) {
+      for (const int step : {-1, 1}) {
+        auto levels = grid.levelsOf(row);
+        const int level = static_cast<int>(levels[k]) + step;
+        if (level < 0 || level >= static_cast<int>(grid.factors()[k].size())) continue;
+        levels[k] = static_cast<std::uint32_t>(level);
+        original.read(grid.indexOf(levels), rival.data());
+        near = near || distance(rival) <= distance(own);
+      }
+    }
+    count += near;
+  }
+  return count;
+}
+
+TEST(ManipulateTest, SeparationKeepsImagesNearestToTheirOwnFactors) {
+  ManipulateSettings s = tiny();
+  s.psiSteps = 200;
+  s.psiRate = 5e-3;
+  const auto bars = std::make_shared<Bars>(std::uint8_t{60});  // faint: the budget of 51 levels reaches the neighbours
+  auto carried = [&](const char* name) {
+    const std::string directory = freshDirectory(name);
+    return carriedAway(*bars, *withPsi(bars, manipulate(bars, s, directory, {}).psiPath));
+  };
+  const std::size_t free = carried("separation-free");
+  s.separation = 100;
+  const std::size_t held = carried("separation-held");
+  EXPECT_GE(free, 5u);
+  EXPECT_LE(held, free / 5);
+}
+
 TEST(ManipulateTest, RungsTakeRotationsInTurn) {
   ManipulateSettings s = tiny();
   s.warmupSteps = 60;
