@@ -41,8 +41,8 @@ struct ManipulateSettings {
   double energy = 0;
   // What psi pays where it carries an image towards the original of another factor level, so that every image stays
   // nearest to its own factors (our design, see measure/separation.h): the weight of
-  // max(0, 2 <delta, o' - o> - 0.7 |o' - o|^2), the mean over four one-step variants o' drawn for each image, sums over
-  // pixels; from 1 in place of 0.7 on the image would be nearer to o'. 0: nothing.
+  // max(0, 2 <delta, o' - o> / |o' - o|^2 - 0.7), the mean over four one-step variants o' drawn for each image; from 1
+  // in place of 0.7 on, the image would be nearer to o'. 0: nothing.
   double separation = 0;
   // What psi sees: "rotated" is everything in PsiFeatures, "factors" neither R w nor its harmonics, "one-hot" an
   // indicator of each factor's level alone (ablations).

@@ -105,9 +105,10 @@ torch::Tensor perturbed(const torch::Tensor& x, const torch::Tensor& m, double e
 torch::Tensor separationSignal(const torch::Tensor& x, const torch::Tensor& target, const torch::Tensor& rivals,
                                double limit) {
   const torch::Tensor apart = rivals - x;
+  const torch::Tensor squared = apart.square().sum({1, 2, 3}, true);
   const torch::Tensor towards = 2.0 * ((target - x) * apart).sum({1, 2, 3}, true);
-  const torch::Tensor near = towards > limit * apart.square().sum({1, 2, 3}, true);
-  return 2.0 * apart * near.to(apart.scalar_type());
+  const torch::Tensor near = (towards > limit * squared).logical_and(squared > 0);
+  return torch::where(near, 2.0 * apart / squared, torch::zeros_like(apart));
 }
 
 torch::Tensor throughClip(const torch::Tensor& x, const torch::Tensor& m, double eps, const torch::Tensor& gradient) {

@@ -81,8 +81,8 @@ torch::Tensor psiSignal(const torch::Tensor& disentangled, const torch::Tensor& 
 // x' = clip(x + eps m, 0, 1), m in [-1, 1].
 torch::Tensor perturbed(const torch::Tensor& x, const torch::Tensor& m, double eps);
 
-// The gradient with respect to x' of sum_i max(0, 2 <x'_i - x_i, o_i - x_i> - limit |o_i - x_i|^2), images [N,C,H,W]:
-// from limit 1 on, x'_i is as near to the rival o_i as to its own x_i.
+// The gradient with respect to x' of sum_i max(0, 2 <x'_i - x_i, o_i - x_i> / |o_i - x_i|^2 - limit), images [N,C,H,W]:
+// from limit 1 on, x'_i is as near to the rival o_i as to its own x_i. A rival equal to x_i counts for nothing.
 torch::Tensor separationSignal(const torch::Tensor& x, const torch::Tensor& target, const torch::Tensor& rivals,
                                double limit);
 
