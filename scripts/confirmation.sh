@@ -40,6 +40,6 @@ for round in $(seq "${ROUNDS:-4}"); do
            "scrambled@$range=$dataset+scrambled:psi=$psi,seed=$seed")
   done
   # shellcheck disable=SC2086
-  offaxis evaluate "${arms[@]}" $evaluation -q -o "$out/evaluation" "${@:3}" || failed=1
+  offaxis evaluate "${arms[@]}" $evaluation -q -o "$out/evaluation" "${@:3}" || { [ $? != 130 ] || exit 130; failed=1; }
 done
 exit "$failed"

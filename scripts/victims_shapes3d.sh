@@ -20,7 +20,7 @@ for seed in 321 322 323; do
          "flipped@$range=$dataset+modified:psi=$from/flipped-$seed/psi.h5")
 done
 victim() {  # NAME OPTIONS..
-  offaxis evaluate "${arms[@]}" --steps 2500 --latents 6 -q -o "$out/$1" "${@:2}" || failed=1
+  offaxis evaluate "${arms[@]}" --steps 2500 --latents 6 -q -o "$out/$1" "${@:2}" || { [ $? != 130 ] || exit 130; failed=1; }
 }
 victim pcl --models pcl --beta 16
 victim beta-32 --beta 32

@@ -351,7 +351,8 @@ TEST(LearnTools, ThePrintedTablesAreThoseOfTheResults) {
                                       std::pair{"/docs/probes.md", "/results/shapes3d-r-probes/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-first/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-quick/evaluation"},
-                                      std::pair{"/docs/manipulation.md", "/results/shapes3d-r-third/evaluation"}}) {
+                                      std::pair{"/docs/manipulation.md", "/results/shapes3d-r-third/evaluation"},
+                                      std::pair{"/docs/manipulation.md", "/results/dsprites-r-quick/evaluation"}}) {
     const std::string text = contentsOf(source + page);
     const Outcome shown = shell("offaxis evaluate --show -o '" + source + results + "'");
     ASSERT_EQ(shown.code, 0) << shown.err;
