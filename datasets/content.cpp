@@ -98,4 +98,8 @@ std::vector<Digest> rowDigests(const Source& source, std::uint64_t first, std::u
   return digests;
 }
 
+std::string sourceIdentity(const Source& source) {
+  return sampledRoot(source, "source identity", source.size());
+}
+
 }  // namespace offaxis

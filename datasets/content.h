@@ -28,6 +28,11 @@ Digest rawSha256(const Source& source, const Context& context);
 // a pass over all of them.
 std::string sampledRoot(const Source& source, std::string_view stream, std::uint64_t count);
 
+// Identifies what a source shows, wherever it was opened from: SHA-256 (hex) over 64 fixed rows, images and labels.
+// Unlike fingerprint() it tells variants and subsets apart, and the contents of two psi.h5 files of one name. Runs and
+// results name their sources by it.
+std::string sourceIdentity(const Source& source);
+
 // SHA-256 (hex) over the rows of 64 fixed, pseudo-random grid indices of the root: tells two datasets apart at once,
 // where the content root would take a pass over all images. The root must hold the full grid.
 std::string fingerprint(const Source& root);

@@ -1,6 +1,7 @@
 // offaxis axes: trains reference models on a dataset or variant and says which axes it favours.
 #include <iostream>
 
+#include "datasets/content.h"
 #include "learn/perturbation.h"
 #include "learn/rung_json.h"
 #include "learn/trainer.h"

@@ -23,6 +23,7 @@ const cli::Verb kVerb{
     {{"A", true, false, "before: DIR/NAME/X.Y.Z, a manifest, a file or a source expression"},
      {"B", true, false, "after, the same kind of thing"}},
     {{"png", "FILE", "", "draw the largest changes: before, after and the amplified difference"},
+     {"force", "", "", "replace an existing picture"},
      {"largest", "N", "8", "how many images to draw and list, 1 to 64"}},
     {"published/xysquares-adversarial/1.0.0 published/xysquares-adversarial/2.0.0 --png changes.png",
      "xysquares:spacing=1 modified.h5"}};

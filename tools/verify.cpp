@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/text.h"
+#include "datasets/content.h"
 #include "datasets/image_file.h"
 #include "measure/preservation.h"
 #include "publish/manifest.h"
@@ -112,8 +113,8 @@ Settings parse(const cli::Arguments& arguments) {
   settings.overwrite = arguments.overwrite;
   checkWritable(settings);
   if (arguments.given("probe")) {
-    std::vector<std::string> originals{evaluatedIdentity(*settings.original)};
-    if (const SourcePtr whole = settings.original->parent()) originals.push_back(evaluatedIdentity(*whole));
+    std::vector<std::string> originals{sourceIdentity(*settings.original)};
+    if (const SourcePtr whole = settings.original->parent()) originals.push_back(sourceIdentity(*whole));
     preservation.probe = readProbeEvidence(arguments.text("probe"), *settings.modified, originals);
   }
   return settings;

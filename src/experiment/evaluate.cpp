@@ -16,6 +16,7 @@
 #include "core/philox.h"
 #include "core/rotation.h"
 #include "core/text.h"
+#include "datasets/content.h"
 #include "experiment/encoder_codes.h"
 #include "experiment/probe_json.h"
 #include "learn/cached_source.h"

@@ -366,10 +366,6 @@ std::string resolveNet(const std::string& name, const ImageShape& image) {
   return image.height == 32 ? "conv32" : "conv64";
 }
 
-std::string sourceIdentity(const Source& source) {
-  return sampledRoot(source, "source identity", source.size());
-}
-
 std::string runIdentity(const Source& source, const TrainSettings& settings) {
   Json identity{{"model", settings.model},
                 {"beta", isVariational(settings.model) ? settings.beta : 0.0},

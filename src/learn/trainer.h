@@ -59,10 +59,6 @@ struct TrainResult {
 // Throws Error(Usage) for settings that trainVae() would refuse on this source, before anything is written.
 void checkTraining(const Source& source, const TrainSettings& settings);
 
-// Identifies what a source shows, wherever it was opened from: SHA-256 (hex) over 64 fixed rows, images and labels.
-// Unlike fingerprint() it tells variants and subsets apart, and the contents of two psi.h5 files of one name.
-std::string sourceIdentity(const Source& source);
-
 // Trains and leaves in `runDirectory` (made where missing) checkpoint.h5 and run.json: settings, source, versions,
 // device, wall time, loss curve, what TrainResult holds, status "partial" or "complete". A pure function of settings
 // and source on one machine: a run that was interrupted and resumed ends with the same bits. A finished run of the same

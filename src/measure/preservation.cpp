@@ -14,6 +14,7 @@
 #include "core/text.h"
 #include "datasets/content.h"
 #include "datasets/image_file.h"
+#include "measure/squared_distance.h"
 #include "measure/ssim.h"
 #include "storage/hash.h"
 
@@ -69,16 +70,6 @@ std::uint32_t sumAbsolute(const std::uint8_t* a, const std::uint8_t* b, std::siz
 }
 
 OFFAXIS_INTEGER_KERNEL
-std::int32_t sumSquares(const std::uint8_t* a, const std::uint8_t* b, std::size_t count) {
-  std::int32_t sum = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto difference = static_cast<std::int16_t>(a[i] - b[i]);
-    sum += static_cast<std::int32_t>(difference) * difference;
-  }
-  return sum;
-}
-
-OFFAXIS_INTEGER_KERNEL
 std::uint16_t countLevel(const std::uint8_t* a, std::size_t count, std::uint8_t level) {
   std::uint16_t found = 0;
   for (std::size_t i = 0; i < count; ++i) found = static_cast<std::uint16_t>(found + (a[i] == level ? 1 : 0));
@@ -119,9 +110,9 @@ Sums sumImage(const std::uint8_t* original, const std::uint8_t* modified, std::s
     s.original = sumAbsolute(o, zeros.data(), n);
     s.modified = sumAbsolute(m, zeros.data(), n);
     s.absolute = sumAbsolute(o, m, n);
-    s.originalSquares = static_cast<std::uint64_t>(sumSquares(o, zeros.data(), n));
-    s.modifiedSquares = static_cast<std::uint64_t>(sumSquares(m, zeros.data(), n));
-    s.squares = s.absolute == 0 ? 0 : static_cast<std::uint64_t>(sumSquares(o, m, n));
+    s.originalSquares = squaredDistance(o, zeros.data(), n);
+    s.modifiedSquares = squaredDistance(m, zeros.data(), n);
+    s.squares = s.absolute == 0 ? 0 : squaredDistance(o, m, n);
     s.zerosOriginal = countLevel(o, n, 0);
     s.zerosModified = countLevel(m, n, 0);
     s.fullsOriginal = countLevel(o, n, 255);

@@ -35,7 +35,7 @@ struct EvaluatedSource {
 class Reader {
  public:
   Reader(const std::string& path, const Source& modified, const std::vector<std::string>& originals)
-      : path_(path), originals_(originals), mine_(evaluatedIdentity(modified)) {
+      : path_(path), originals_(originals), mine_(sourceIdentity(modified)) {
     for (const Factor& factor : modified.info().grid.factors()) {
       all_.push_back(factor.name);
       if (factor.size() > 1) names_.push_back(factor.name);
@@ -178,10 +178,6 @@ class Reader {
 };
 
 }  // namespace
-
-std::string evaluatedIdentity(const Source& source) {
-  return sampledRoot(source, "source identity", source.size());  // what learn/trainer.h calls sourceIdentity
-}
 
 ProbeEvidence readProbeEvidence(const std::string& path, const Source& modified,
                                 const std::vector<std::string>& originalIdentities) {

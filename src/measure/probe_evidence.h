@@ -26,9 +26,6 @@ struct ProbeEvidence {
   std::vector<ProbeFactor> factors;  // of more than one level, in the grid's order
 };
 
-// How an evaluation names the content of a source that it was run on: a root over 64 sampled rows.
-std::string evaluatedIdentity(const Source& source);
-
 // From a results.json of `offaxis evaluate --models probe`, the runs on `modified` and on an original, which is found
 // by any of `originalIdentities`. Accuracies are compared over the seeds that both have. Throws Error(BadFile) where
 // the file cannot be read or is no such file, is not complete, or holds no probes of these sets.

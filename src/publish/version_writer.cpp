@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "storage/descriptor.h"
 #include "storage/hash.h"
 
 namespace offaxis {
@@ -17,27 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kBuffer = std::size_t{1} << 20;
-
-class Descriptor {
- public:
-  Descriptor(const std::string& path, int flags, mode_t mode = 0)
-      : fd_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-  bool valid() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
-
-[[noreturn]] void cannotWrite(const std::string& target, int code) {
-  throw Error(ErrorKind::CannotWrite, "cannot write '" + target + "': " + std::strerror(code),
-              code == ENOSPC || code == EDQUOT ? "free some space" : "");
-}
 
 // A new file whose hash and size are known when it is done.
 class HashedFile {
@@ -50,14 +30,7 @@ class HashedFile {
   void append(const void* data, std::size_t bytes) {
     hash_.update(data, bytes);
     bytes_ += bytes;
-    const char* at = static_cast<const char*>(data);
-    while (bytes > 0) {
-      const ssize_t count = ::write(file_.get(), at, bytes);
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) cannotWrite(target_, errno);
-      at += count;
-      bytes -= static_cast<std::size_t>(count);
-    }
+    writeAll(file_, data, bytes, target_);
   }
 
   ListedFile done(const std::string& path) { return {path, toHex(hash_.finish()), bytes_}; }
@@ -68,13 +41,6 @@ class HashedFile {
   Sha256 hash_;
   std::uint64_t bytes_ = 0;
 };
-
-void syncDirectory(const fs::path& path) {
-  const Descriptor directory(path.string(), O_RDONLY | O_DIRECTORY);
-  // Some file systems cannot sync a directory and say so: there is nothing more to do there.
-  if (directory.valid() && ::fsync(directory.get()) != 0 && errno != EINVAL && errno != ENOTSUP)
-    cannotWrite(path.string(), errno);
-}
 
 }  // namespace
 
@@ -134,7 +100,7 @@ void makeDirectories(const std::string& path) {
     std::error_code failure;
     const bool made = fs::create_directory(at, failure);
     if (failure) throw Error(ErrorKind::CannotWrite, "cannot make '" + path + "': " + failure.message());
-    if (made) syncDirectory(parent);
+    if (made) syncPath(parent.string(), path);
   }
 }
 

@@ -14,35 +14,12 @@
 #include <set>
 
 #include "core/error.h"
+#include "storage/descriptor.h"
 
 namespace offaxis {
 namespace {
 
 namespace fs = std::filesystem;
-
-[[noreturn]] void cannotWrite(const std::string& target, const std::string& why, const std::string& hint = {}) {
-  throw Error(ErrorKind::CannotWrite, "cannot write '" + target + "': " + why, hint);
-}
-
-[[noreturn]] void cannotWrite(const std::string& target, int code) {
-  cannotWrite(target, std::strerror(code), code == ENOSPC || code == EDQUOT ? "free some space" : "");
-}
-
-class Descriptor {
- public:
-  Descriptor(const std::string& path, int flags, mode_t mode = 0)
-      : fd_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-  bool valid() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 std::string hostName() {
   char name[256] = "";
@@ -109,13 +86,6 @@ std::string stage(const std::string& target) {
   if (!live().insert(path).second) cannotWrite(target, "it is being written already");
   removeStale(directory, prefix);
   return path;
-}
-
-void syncPath(const std::string& path, const std::string& target) {
-  const Descriptor file(path, O_RDONLY);
-  if (!file.valid()) cannotWrite(target, errno);
-  // Some file systems cannot sync a directory and say EINVAL: there is nothing more to do there.
-  if (::fsync(file.get()) != 0 && errno != EINVAL && errno != ENOTSUP) cannotWrite(target, errno);
 }
 
 // Atomic where the file system can rename without replacing; elsewhere a hard link (files) or a last look
@@ -224,12 +194,7 @@ void writeTextFile(const std::string& path, const std::string& text, Overwrite o
   {
     const Descriptor file(staged.path(), O_WRONLY | O_CREAT | O_EXCL, 0666);
     if (!file.valid()) cannotWrite(path, errno);
-    for (std::size_t written = 0; written < text.size();) {
-      const ssize_t count = ::write(file.get(), text.data() + written, text.size() - written);
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) cannotWrite(path, errno);
-      written += static_cast<std::size_t>(count);
-    }
+    writeAll(file, text.data(), text.size(), path);
   }
   staged.commit();
 }

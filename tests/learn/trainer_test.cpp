@@ -12,6 +12,7 @@
 #include <optional>
 #include <thread>
 
+#include "datasets/content.h"
 #include "learn/cached_source.h"
 #include "learn/checkpoint.h"
 #include "learn/encode.h"

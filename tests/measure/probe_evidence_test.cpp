@@ -5,6 +5,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "datasets/content.h"
 #include "measure/preservation.h"
 #include "storage/hash.h"
 #include "storage/staged.h"
@@ -41,8 +42,8 @@ class ProbeEvidenceTest : public ::testing::Test {
     results_ = {{"schema_version", 1},
                 {"status", "complete"},
                 {"sources",
-                 {{"original", {{"identity", evaluatedIdentity(original_)}}},
-                  {"psi@0:3", {{"identity", evaluatedIdentity(modified_)}}},
+                 {{"original", {{"identity", sourceIdentity(original_)}}},
+                  {"psi@0:3", {{"identity", sourceIdentity(modified_)}}},
                   {"psi@3:6", {{"identity", "another perturbation"}}}}},
                 {"rows", Json::array()}};
     Json& rows = results_["rows"];
@@ -56,7 +57,7 @@ class ProbeEvidenceTest : public ::testing::Test {
 
   ProbeEvidence read() {
     writeTextFile(path_, results_.dump(), Overwrite::Replace);
-    return readProbeEvidence(path_, modified_, {"no such", evaluatedIdentity(original_)});
+    return readProbeEvidence(path_, modified_, {"no such", sourceIdentity(original_)});
   }
   void expectRefused(const std::string& mentions, const std::function<void(Json&)>& spoil) {
     const Json good = results_;

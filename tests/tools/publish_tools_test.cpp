@@ -49,6 +49,7 @@ TEST_F(PublishTools, DiffSaysWhatChanged) {
   }
   EXPECT_EQ(contentsOf(d_ / "changes.png").substr(1, 3), "PNG");
   EXPECT_EQ(run("offaxis diff n1.h5 n2.h5 --png changes.png").code, 4) << "not without --force";
+  EXPECT_EQ(run("offaxis diff n1.h5 n2.h5 --png changes.png --force").code, 1);
 
   const Outcome files = run("offaxis diff n1.h5 n2.h5 --largest 3 --json");
   EXPECT_EQ(files.code, 1);

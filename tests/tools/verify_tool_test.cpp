@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "datasets/content.h"
 #include "datasets/image_file.h"
 #include "measure/probe_evidence.h"
 #include "support/h5_edit.h"
@@ -79,7 +80,7 @@ TEST(VerifyTool, BadInputIsOneClearError) {
                {"rows", json::array()},
                {"sources",
                 {{"noise", {{"identity", "0123456789abcdef"}}},
-                 {"original", {{"identity", evaluatedIdentity(*openImageFile(d / "original.h5"))}}}}}};
+                 {"original", {{"identity", sourceIdentity(*openImageFile(d / "original.h5"))}}}}}};
   std::ofstream(d / "other.json") << results.dump();
   const std::vector<testing::BadCall> calls{
       {"offaxis verify torn.h5", 3, "torn.h5: its settings are damaged"},
@@ -113,8 +114,8 @@ TEST(VerifyTool, TakesProbesIntoTheCertificate) {
   const json results{
       {"status", "complete"},
       {"sources",
-       {{"original", {{"identity", evaluatedIdentity(*openImageFile(d / "original.h5"))}}},
-        {"noise", {{"identity", evaluatedIdentity(*openImageFile(d / "noise.h5"))}}}}},
+       {{"original", {{"identity", sourceIdentity(*openImageFile(d / "original.h5"))}}},
+        {"noise", {{"identity", sourceIdentity(*openImageFile(d / "noise.h5"))}}}}},
       {"rows", {row("original", 0, 0.9), row("original", 1, 0.8), row("noise", 0, 0.88), row("noise", 1, 0.8)}}};
   std::ofstream(d / "results.json") << results.dump();
   const std::string verify = "cd " + d.path() + "; offaxis verify noise.h5 --probe results.json --json";
