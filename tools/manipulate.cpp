@@ -44,6 +44,8 @@ const cli::Verb kVerb{
      {"ensemble", "N", "", "reference models of each kind at every rung"},
      {"inputs", "NAME", "", "of psi: rotated, factors or one-hot"},
      {"separation", "W", "", "what psi pays where it carries an image towards another factor level's"},
+     {"restrain", "yes|no", "",
+      "hold psi back, image by image, until each image is nearest to its own factors (`offaxis verify`)"},
      {"energy", "W", "", "what psi pays for the sum of its squared changes to an image's pixels"},
      {"inward-slope", "S", "0", "least slope of psi's tanh for gradients that point inwards"},
      {"rate", "R", "", "learning rate of the reference models"},
@@ -55,6 +57,11 @@ const cli::Verb kVerb{
      {"sign", "+1|-1", "1", "-1 trains the sign-flipped control, which favours the factors"},
      {"device", "D", "auto", "auto, cpu or cuda[:N]"}},
     {"xysquares:spacing=1 -o run/", "xysquares:spacing=1 --eps 0.05 --seed 3 -o run-3/"}};
+
+bool yesOrNo(const std::string& text, const std::string& option) {
+  if (text != "yes" && text != "no") throw Error(ErrorKind::Usage, option + " is '" + text + "'", "give yes or no");
+  return text == "yes";
+}
 
 ManipulateSettings parse(const cli::Arguments& a) {
   constexpr std::uint64_t kMany = 1'000'000'000;
@@ -75,6 +82,7 @@ ManipulateSettings parse(const cli::Arguments& a) {
   if (a.given("draws")) s.draws = static_cast<int>(a.integer("draws", 0, 64));
   if (a.given("ensemble")) s.ensemble = static_cast<int>(a.integer("ensemble", 1, 16));
   if (a.given("separation")) s.separation = a.real("separation", 0.0, 1e6);
+  if (a.given("restrain")) s.restrain = yesOrNo(a.text("restrain"), "--restrain");
   if (a.given("energy")) s.energy = a.real("energy", 0.0, 1e6);
   s.inwardSlope = a.real("inward-slope", 0.0, 1.0);
   if (a.given("inputs")) s.inputs = a.text("inputs");
@@ -124,6 +132,7 @@ int main(int argc, char** argv) {
                    {"quantisation", {{"mean_levels", result.quantisationMean}, {"max_levels", result.quantisationMax}}},
                    {"mean_abs_delta", result.meanDelta},
                    {"clipped_share", result.clippedShare},
+                   {"restrained", result.restrained},
                    {"delta_spectrum", result.deltaSpectrum}});
       return 0;
     }
@@ -137,6 +146,7 @@ int main(int argc, char** argv) {
         std::printf("%s %d px %.0f %%", i > 0 ? "," : "", 1 << i, 100.0 * result.deltaSpectrum[i]);
       std::printf("\n");
     }
+    if (settings.restrain) std::cout << "held back on " << result.restrained << " images\n";
     std::cout << "psi: " << result.psiPath << "\nlog: " << result.logPath << "\n";
     return 0;
   });

@@ -14,9 +14,11 @@
 #include "core/philox.h"
 #include "core/rotation.h"
 #include "datasets/content.h"
+#include "learn/cached_source.h"
 #include "learn/device.h"
 #include "learn/reference.h"
 #include "learn/rung_json.h"
+#include "measure/restraint.h"
 #include "storage/staged.h"
 #include "variants/delta_spectrum.h"
 #include "variants/psi_network.h"
@@ -111,6 +113,7 @@ Json settingsJson(const ManipulateSettings& s) {
   if (s.energy > 0) json["energy"] = s.energy;
   if (s.inwardSlope > 0) json["inward_slope"] = s.inwardSlope;
   if (s.separation > 0) json["separation"] = s.separation;
+  if (s.restrain) json["restrain"] = true;
   return json;
 }
 
@@ -371,7 +374,10 @@ class Manipulation {
       if (step_ == 0) startModels("warmup");
       if (step_ == s_.warmupSteps) original_ = measure();
       if (step_ == freshStart()) {
+        save();  // restraining psi may take minutes
+        context_.end();
         quantisePsi();
+        context_.begin("manipulate", total, "steps", step_);
         startModels("fresh");
       }
       oneStep();
@@ -733,6 +739,11 @@ class Manipulation {
     integer_->dataset = info_.dataset;
     integer_->fingerprint = identity_["fingerprint"];
     integer_->provenance = identity_.dump();
+    if (!s_.restrain) return;
+    std::vector<SourcePtr> originals{base_};
+    if (const SourcePtr root = rootOf(base_); root->info().shape != info_.shape) originals.push_back(root);
+    // Each original is read several times over.
+    integer_->restraints = restraintsFor(*integer_, cachedWhereSlow(originals), context_);
   }
 
   // The same for every variant of one original.
@@ -840,6 +851,7 @@ class Manipulation {
       result.quantisationMax = log.at("quantisation").at("max_levels");
       result.meanDelta = log.at("mean_abs_delta");
       result.clippedShare = log.at("clipped_share");
+      result.restrained = log.value("restrained", std::uint64_t{0});
       result.deltaSpectrum = log.value("delta_spectrum", std::vector<double>());  // older logs have none
       result.alreadyDone = true;
       return result;
@@ -865,6 +877,7 @@ class Manipulation {
       log["quantisation"] = {{"mean_levels", result->quantisationMean}, {"max_levels", result->quantisationMax}};
       log["mean_abs_delta"] = result->meanDelta;
       log["clipped_share"] = result->clippedShare;
+      if (s_.restrain) log["restrained"] = result->restrained;
       log["delta_spectrum"] = result->deltaSpectrum;
     }
     log["curves"] = Json::array();
@@ -899,6 +912,7 @@ class Manipulation {
     ManipulateResult result = paths();
     result.original = original_;
     result.modified = measure();
+    result.restrained = integer_->restraints.size();
     measureQuantisation(result);
     measureDelta(result);
     integer_->save(result.psiPath, Overwrite::Replace);
@@ -909,13 +923,15 @@ class Manipulation {
 
   void measureQuantisation(ManipulateResult& result) const {
     const PsiFloatNetwork network = floatNetwork(psi_, features_);
+    PsiNetwork free = *integer_;  // the float network knows no restraints
+    free.restraints.clear();
     const std::vector<std::uint32_t> levels = levelsOfRows("manipulate:quantisation", kQuantisationRows);
     std::vector<double> sum(kQuantisationRows), largest(kQuantisationRows);
     parallelFor(inner_, kQuantisationRows, 1, [&](std::uint64_t i, std::uint64_t, int) {
       const std::uint32_t* row = &levels[i * static_cast<std::uint64_t>(k_)];
       const std::vector<float> real = evaluateFloat(network, row);
       std::vector<std::int16_t> delta(real.size());
-      integer_->deltas(row, delta.data());
+      free.deltas(row, delta.data());
       for (std::size_t p = 0; p < real.size(); ++p) {
         const double error = std::fabs(static_cast<double>(real[p]) * s_.eps.levels() - delta[p]);
         sum[i] += error / static_cast<double>(real.size());

@@ -44,6 +44,9 @@ struct ManipulateSettings {
   // max(0, 2 <delta, o' - o> / |o' - o|^2 - 0.7), the mean over four one-step variants o' drawn for each image; from 1
   // in place of 0.7 on, the image would be nearer to o'. 0: nothing.
   double separation = 0;
+  // Holds psi back, image by image, until every image of the modified set is nearest to its own factors, at the root's
+  // size and at the size trained at (measure/restraint.h; our design).
+  bool restrain = false;
   // What psi sees: "rotated" is everything in PsiFeatures, "factors" neither R w nor its harmonics, "one-hot" an
   // indicator of each factor's level alone (ablations).
   std::string inputs = "rotated";
@@ -95,6 +98,7 @@ struct ManipulateResult {
   double meanDelta = 0;                              // mean |x' - x| on [0,1] pixels, after clipping
   std::vector<double> deltaSpectrum;                 // see DeltaSpectrum: before clipping
   double clippedShare = 0;                           // share of pixel values whose delta the clip cut
+  std::uint64_t restrained = 0;                      // images that psi is held back on
   std::string psiPath, logPath;
   bool resumed = false, alreadyDone = false;
 };

@@ -14,29 +14,7 @@ namespace {
 constexpr std::uint64_t kStripeBytes = 96 * 1024;  // a file's chunk: shorter runs of rows would decode it twice
 constexpr std::uint64_t kRun = 64;                 // rows that one work item reads
 constexpr std::uint64_t kLines = 8;                // lines of one work item
-constexpr std::uint64_t kNone = ~std::uint64_t{0};
-
-// The row of a grid index, or kNone.
-class RowFinder {
- public:
-  explicit RowFinder(const Source& source) {
-    const std::uint64_t rows = source.size();
-    bool ordered = rows == source.info().grid.size();
-    for (std::uint64_t row = 0; ordered && row < rows; ++row) ordered = source.gridIndex(row) == row;
-    if (ordered) return;
-    places_.reserve(rows);
-    for (std::uint64_t row = 0; row < rows; ++row) places_.emplace_back(source.gridIndex(row), row);
-    std::sort(places_.begin(), places_.end());
-  }
-  std::uint64_t operator()(std::uint64_t index) const {
-    if (places_.empty()) return index;
-    const auto found = std::lower_bound(places_.begin(), places_.end(), std::pair(index, std::uint64_t{0}));
-    return found != places_.end() && found->first == index ? found->second : kNone;
-  }
-
- private:
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> places_;  // empty: every row at its own index
-};
+constexpr std::uint64_t kNone = RowFinder::kNone;
 
 // Lower distances first; of equal ones the lower indices, so that no order of visiting shows.
 void keepNearest(std::optional<NearestPair>& best, const NearestPair& pair) {
@@ -319,26 +297,17 @@ class Separation {
   // Names the nearest original among the one-factor variants of a row that failed.
   std::string explain(std::uint64_t row) const {
     const std::uint64_t index = modified_.gridIndex(row);
-    std::vector<std::uint8_t> image(bytes_), mine(bytes_), other(bytes_);
+    std::vector<std::uint8_t> image(bytes_), mine(bytes_);
     modified_.read(row, image.data());
     original_.read(originalRow_(index), mine.data());
-    std::vector<std::uint32_t> levels = grid_.levelsOf(index);
     std::optional<NearestPair> nearest;
     std::size_t factor = 0;
-    for (std::size_t k = 0; k < levels.size(); ++k) {
-      const std::uint32_t level = levels[k];
-      for (levels[k] = 0; levels[k] < size(k); ++levels[k]) {
-        const std::uint64_t rival = grid_.indexOf(levels);
-        if (rival == index || originalRow_(rival) == kNone) continue;
-        original_.read(originalRow_(rival), other.data());
-        if (other == mine) continue;
-        const std::optional<NearestPair> before = nearest;
-        keepNearest(nearest,
-                    {static_cast<std::int64_t>(squaredDistance(image.data(), other.data(), bytes_)), index, rival});
-        if (!before || nearest->other != before->other) factor = k;
-      }
-      levels[k] = level;
-    }
+    OneFactorVariants(original_).visit(
+        index, mine.data(), [&](std::size_t k, std::uint64_t rival, const std::uint8_t* other) {
+          const std::optional<NearestPair> before = nearest;
+          keepNearest(nearest, {static_cast<std::int64_t>(squaredDistance(image.data(), other, bytes_)), index, rival});
+          if (!before || nearest->other != before->other) factor = k;
+        });
     return "at squared distance " + std::to_string(squaredDistance(image.data(), mine.data(), bytes_)) +
            " from its own original and " + std::to_string(nearest->squared) + " from original " +
            std::to_string(nearest->other) + ", which differs in " + grid_.factors()[factor].name;
@@ -362,6 +331,43 @@ class Separation {
 };
 
 }  // namespace
+
+RowFinder::RowFinder(const Source& source) {
+  const std::uint64_t rows = source.size();
+  bool ordered = rows == source.info().grid.size();
+  for (std::uint64_t row = 0; ordered && row < rows; ++row) ordered = source.gridIndex(row) == row;
+  if (ordered) return;
+  places_.reserve(rows);
+  for (std::uint64_t row = 0; row < rows; ++row) places_.emplace_back(source.gridIndex(row), row);
+  std::sort(places_.begin(), places_.end());
+}
+
+std::uint64_t RowFinder::operator()(std::uint64_t index) const {
+  if (places_.empty()) return index;
+  const auto found = std::lower_bound(places_.begin(), places_.end(), std::pair(index, std::uint64_t{0}));
+  return found != places_.end() && found->first == index ? found->second : kNone;
+}
+
+OneFactorVariants::OneFactorVariants(const Source& original) : original_(original), rowOf_(original) {}
+
+void OneFactorVariants::visit(std::uint64_t index, const std::uint8_t* own,
+                              const std::function<void(std::size_t, std::uint64_t, const std::uint8_t*)>& visit) const {
+  const FactorGrid& grid = original_.info().grid;
+  const std::size_t bytes = original_.info().shape.bytes();
+  std::vector<std::uint8_t> other(bytes);
+  std::vector<std::uint32_t> levels = grid.levelsOf(index);
+  for (std::size_t k = 0; k < levels.size(); ++k) {
+    const std::uint32_t level = levels[k];
+    for (levels[k] = 0; levels[k] < grid.factors()[k].size(); ++levels[k]) {
+      const std::uint64_t variant = grid.indexOf(levels);
+      const std::uint64_t row = rowOf_(variant);
+      if (variant == index || row == RowFinder::kNone) continue;
+      original_.read(row, other.data());
+      if (std::memcmp(other.data(), own, bytes) != 0) visit(k, variant, other.data());
+    }
+    levels[k] = level;
+  }
+}
 
 SeparationReport measureSeparation(const Source& modified, const Source& original, std::size_t keep,
                                    const Context& context, std::uint64_t memory) {

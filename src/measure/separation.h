@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/context.h"
@@ -34,11 +36,36 @@ struct FactorSeparation {
   std::optional<NearestPair> margin;
 };
 
+// The row of each grid index.
+class RowFinder {
+ public:
+  static constexpr std::uint64_t kNone = ~std::uint64_t{0};
+  explicit RowFinder(const Source& source);
+  std::uint64_t operator()(std::uint64_t index) const;  // or kNone
+
+ private:
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> places_;  // empty: every row at its own index
+};
+
 struct SeparationReport {
   std::vector<FactorSeparation> factors;  // of more than one level, in the grid's order
   std::vector<std::uint64_t> offending;   // the lowest rows of the modified set that are not separated, at most `keep`
   std::uint64_t offendingCount = 0;
   std::string detail;  // of the first of them: which original lies nearer or as near
+};
+
+// The originals that differ from one in a single factor. Holds a reference to `original`.
+class OneFactorVariants {
+ public:
+  explicit OneFactorVariants(const Source& original);
+  // Calls visit(factor, grid index, image) for each of those of `index` that there are, in the order of factors and
+  // levels, but for those of the same bytes as `own`, the original at `index`. May be called from several threads.
+  void visit(std::uint64_t index, const std::uint8_t* own,
+             const std::function<void(std::size_t, std::uint64_t, const std::uint8_t*)>& visit) const;
+
+ private:
+  const Source& original_;
+  RowFinder rowOf_;
 };
 
 // A modified image is separated where it is strictly nearer to its own original than to that of every one-factor

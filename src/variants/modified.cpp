@@ -25,4 +25,9 @@ SourcePtr withPsi(SourcePtr parent, const std::string& psiPath) {
   return std::make_shared<ModifiedSource>(std::move(parent), std::move(psi));
 }
 
+SourcePtr withPsi(SourcePtr parent, PsiNetwork psi) {
+  PsiPattern pattern(std::move(psi), "the network", *parent);
+  return std::make_shared<ModifiedSource>(std::move(parent), std::move(pattern));
+}
+
 }  // namespace offaxis

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "datasets/source.h"
+#include "variants/psi_network.h"
 
 namespace offaxis {
 
@@ -11,5 +12,7 @@ namespace offaxis {
 // lower resolution is applied by repeating its pixels. Throws Error(BadFile) where psi.h5 is damaged or was made for
 // another dataset or image shape, Error(Usage) where `parent` is itself a variant.
 SourcePtr withPsi(SourcePtr parent, const std::string& psiPath);
+// The same of a network that is no file yet: its info lacks psi_sha256.
+SourcePtr withPsi(SourcePtr parent, PsiNetwork psi);
 
 }  // namespace offaxis

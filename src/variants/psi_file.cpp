@@ -7,7 +7,10 @@ namespace offaxis {
 namespace {
 
 constexpr const char* kFormat = "offaxis.psi";
-constexpr std::uint64_t kFormatVersion = 1;
+// Restraints change what is evaluated, so files that have some say version 2: a reader that does not know them must not
+// pass over them.
+constexpr std::uint64_t kPlainVersion = 1;
+constexpr std::uint64_t kRestrainedVersion = 2;
 
 std::string layerName(std::size_t index, const char* part) {
   return "layers/" + std::to_string(index) + "/" + part;
@@ -19,7 +22,7 @@ void PsiNetwork::save(const std::string& path, Overwrite overwrite) const {
   StagedFile staged(path, overwrite);
   h5::Writer file(staged.path());
   file.writeAttribute("format", kFormat);
-  file.writeAttribute("version", kFormatVersion);
+  file.writeAttribute("version", restraints.empty() ? kPlainVersion : kRestrainedVersion);
   file.writeAttribute("dataset", dataset);
   file.writeAttribute("fingerprint", fingerprint);
   file.writeAttribute("eps", budget.text());
@@ -45,6 +48,16 @@ void PsiNetwork::save(const std::string& path, Overwrite overwrite) const {
     file.writeArray(layerName(l, "multiplier"), h5::Type::I32, {layer.out}, layer.multiplier.data());
     file.writeArray(layerName(l, "shift"), h5::Type::I32, {1}, &layer.shift);
   }
+  if (!restraints.empty()) {
+    std::vector<std::int64_t> indices;
+    std::vector<std::int8_t> strengths;
+    for (const PsiRestraint& restraint : restraints) {
+      indices.push_back(static_cast<std::int64_t>(restraint.index));
+      strengths.push_back(static_cast<std::int8_t>(restraint.strength));
+    }
+    file.writeArray("restraints/index", h5::Type::I64, {indices.size()}, indices.data());
+    file.writeArray("restraints/strength", h5::Type::I8, {strengths.size()}, strengths.data());
+  }
   file.close();
   staged.commit();
 }
@@ -55,8 +68,9 @@ PsiNetwork PsiNetwork::load(const std::string& path) {
     throw Error(ErrorKind::BadFile, path + ": " + what, "give a psi.h5 that offaxis manipulate wrote");
   };
   if (!file.hasAttribute("format") || file.stringAttribute("format") != kFormat) refuse("this is no psi network");
-  if (file.integerAttribute("version") != kFormatVersion)
-    refuse("its format version is not " + std::to_string(kFormatVersion));
+  const std::uint64_t version = file.integerAttribute("version");
+  if (version != kPlainVersion && version != kRestrainedVersion)
+    refuse("its format version is " + std::to_string(version) + ", not 1 or 2");
   PsiNetwork net;
   net.dataset = file.stringAttribute("dataset");
   net.fingerprint = file.stringAttribute("fingerprint");
@@ -119,6 +133,18 @@ PsiNetwork PsiNetwork::load(const std::string& path) {
     file.readArray(layerName(l, "multiplier"), h5::Type::I32, {layer.out}, layer.multiplier.data());
     file.readArray(layerName(l, "shift"), h5::Type::I32, {1}, &layer.shift);
     net.layers.push_back(std::move(layer));
+  }
+  if (version == kRestrainedVersion) {
+    const std::uint64_t restrained = length("restraints/index", 1, 0, kMaxPsiRestraints);
+    std::vector<std::int64_t> indices(restrained);
+    std::vector<std::int8_t> strengths(restrained);
+    file.readArray("restraints/index", h5::Type::I64, {restrained}, indices.data());
+    file.readArray("restraints/strength", h5::Type::I8, {restrained}, strengths.data());
+    // A negative number becomes one that validate() refuses.
+    for (std::uint64_t i = 0; i < restrained; ++i)
+      net.restraints.push_back({static_cast<std::uint64_t>(indices[i]), static_cast<std::uint8_t>(strengths[i])});
+  } else if (file.has("restraints")) {
+    refuse("it has restraints, which version 1 does not know");
   }
   try {
     net.validate();

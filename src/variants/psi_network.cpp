@@ -248,6 +248,23 @@ void PsiNetwork::validate() const {
       check(bound <= std::numeric_limits<std::int32_t>::max(), name + " could overflow its accumulator");
     }
   }
+  std::uint64_t images = 1;
+  for (const std::uint32_t size : features.factorSizes)
+    images = std::min(images * size, std::uint64_t{1} << 40);  // as many as a factor grid may have
+  for (std::size_t i = 0; i < restraints.size(); ++i) {
+    check(restraints[i].index < images, "it restrains an image that there is not");
+    check(i == 0 || restraints[i - 1].index < restraints[i].index, "its restraints are not in ascending order");
+    check(restraints[i].strength < kFullStrength, "a restraint has an impossible strength");
+  }
+}
+
+int PsiNetwork::strengthOf(const std::uint32_t* levels) const {
+  if (restraints.empty()) return kFullStrength;
+  std::uint64_t index = 0;
+  for (std::size_t k = 0; k < features.factorSizes.size(); ++k) index = index * features.factorSizes[k] + levels[k];
+  const auto found = std::lower_bound(restraints.begin(), restraints.end(), index,
+                                      [](const PsiRestraint& r, std::uint64_t i) { return r.index < i; });
+  return found != restraints.end() && found->index == index ? found->strength : kFullStrength;
 }
 
 void PsiNetwork::prepare() {
@@ -359,6 +376,10 @@ void PsiNetwork::deltas(const std::uint32_t* levels, std::int16_t* out) const {
     current.swap(next);
     side = big;
   }
+  const int strength = strengthOf(levels);
+  if (strength == kFullStrength) return;
+  for (std::size_t i = 0; i < side * side * layers.back().out; ++i)
+    out[i] = static_cast<std::int16_t>(out[i] * strength / kFullStrength);
 }
 
 PsiNetwork quantise(const PsiFloatNetwork& network, const Budget& budget,

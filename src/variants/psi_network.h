@@ -26,6 +26,7 @@ constexpr std::size_t kMaxPsiOneHot = 4096;
 constexpr std::size_t kMaxPsiLayers = 16;
 constexpr std::uint32_t kMaxPsiChannels = 1u << 16;
 constexpr std::uint64_t kMaxPsiWeights = std::uint64_t{1} << 26;  // of one layer
+constexpr std::uint64_t kMaxPsiRestraints = std::uint64_t{1} << 24;
 
 // The inputs of psi, a function of the factor levels alone, computed in core's deterministic mathematics and rounded
 // (halves to even) to steps of 1/1024. In this order:
@@ -68,6 +69,15 @@ struct PsiFloatNetwork {
 // 1).
 std::vector<float> evaluateFloat(const PsiFloatNetwork& network, const std::uint32_t* levels);
 
+// One image whose deltas are weakened to strength / kFullStrength of what the layers give, rounded towards zero: where
+// psi at full strength would carry it nearer to another factor level's original than to its own (our design, see
+// measure/restraint.h).
+constexpr int kFullStrength = 16;
+struct PsiRestraint {
+  std::uint64_t index = 0;    // canonical, of the factor grid
+  std::uint8_t strength = 0;  // 0 .. kFullStrength - 1
+};
+
 class PsiNetwork {
  public:
   // One matrix-like layer: accumulator = bias + sum weight * input (int32), then (acc * multiplier + half) >> shift in
@@ -89,6 +99,7 @@ class PsiNetwork {
   std::string provenance = "{}";  // JSON: the resolved configuration of the run that made it
   PsiFeatures features;
   std::vector<Layer> layers;
+  std::vector<PsiRestraint> restraints;  // by index, ascending; images without one have full strength
 
   // Output height and width (square), and channels.
   std::uint32_t side() const;
@@ -96,7 +107,8 @@ class PsiNetwork {
 
   // Throws Error(BadFile) where sizes do not fit together or an accumulator could overflow.
   void validate() const;
-  // Levels to add, int16 [side,side,channels], each within +-budget.levels(). `levels` has one entry per factor.
+  // Levels to add, int16 [side,side,channels], each within +-budget.levels(), restraints applied. `levels` has one
+  // entry per factor.
   void deltas(const std::uint32_t* levels, std::int16_t* out) const;
 
   // HDF5; deterministic bytes. save throws Error(CannotWrite), load Error(BadFile); load validates.
@@ -107,6 +119,8 @@ class PsiNetwork {
   void prepare();
 
  private:
+  int strengthOf(const std::uint32_t* levels) const;
+
   // A layer as it is evaluated. A transposed convolution is one [4 out, 4 in] matrix from the 2x2 inputs around a
   // corner to the 2x2 outputs around it.
   struct Packed {

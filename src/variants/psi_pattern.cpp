@@ -40,10 +40,15 @@ void requireFit(const PsiNetwork& network, const Source& parent, const std::stri
 }  // namespace
 
 PsiPattern::PsiPattern(const std::string& psiPath, const Source& parent)
-    : network_(PsiNetwork::load(psiPath)), grid_(parent.info().grid) {
-  requireFit(network_, parent, psiPath);
+    : PsiPattern(PsiNetwork::load(psiPath), psiPath, parent) {
+  settings_["psi_sha256"] = toHex(sha256OfFile(psiPath));
+}
+
+PsiPattern::PsiPattern(PsiNetwork network, const std::string& name, const Source& parent)
+    : network_(std::move(network)), grid_(parent.info().grid) {
+  requireFit(network_, parent, name);
   repeat_ = parent.info().shape.height / network_.side();
-  settings_ = {{"eps", network_.budget.text()}, {"psi_sha256", toHex(sha256OfFile(psiPath))}};
+  settings_ = {{"eps", network_.budget.text()}};
 }
 
 void PsiPattern::deltas(std::uint64_t gridIndex, std::int16_t* delta) const {

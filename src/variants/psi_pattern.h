@@ -14,6 +14,8 @@ class PsiPattern {
  public:
   // Throws Error(BadFile) where psi.h5 is damaged or was made for another dataset or image shape than `parent`'s.
   PsiPattern(const std::string& psiPath, const Source& parent);
+  // A network that is no file yet: settings() then lacks psi_sha256. `name` is what errors call it.
+  PsiPattern(PsiNetwork network, const std::string& name, const Source& parent);
 
   // Levels to add to the image at `gridIndex`, int16 [H,W,C] of the dataset's images: a network that was trained at a
   // lower resolution is applied by repeating its pixels.

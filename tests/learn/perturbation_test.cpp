@@ -80,12 +80,15 @@ ManipulateResult runTiny(const ManipulateSettings& settings, const std::string& 
 }
 
 // Stops the run once `after` steps of this run of the program are done.
+// Asks to stop once so many training steps were made.
 class StopAfter : public Progress {
  public:
   StopAfter(CancelToken& token, std::uint64_t after) : token_(token), after_(after) {}
-  void begin(const std::string&, std::uint64_t, const std::string&, std::uint64_t) override {}
+  void begin(const std::string&, std::uint64_t, const std::string& unit, std::uint64_t) override {
+    training_ = unit == "steps";
+  }
   void advance(std::uint64_t units) override {
-    if ((done_ += units) == after_) token_.request();
+    if (training_ && (done_ += units) == after_) token_.request();
   }
   void status(const std::string&) override {}
   void end() override {}
@@ -95,6 +98,7 @@ class StopAfter : public Progress {
   CancelToken& token_;
   std::uint64_t after_;
   std::uint64_t done_ = 0;
+  bool training_ = false;
 };
 
 ErrorKind kindOf(const std::function<void()>& action) {
@@ -535,6 +539,33 @@ TEST(ManipulateTest, SeparationKeepsImagesNearestToTheirOwnFactors) {
   const std::size_t held = carried("separation-held");
   EXPECT_GE(free, 5u);
   EXPECT_LE(held, free / 5);
+}
+
+TEST(ManipulateTest, RestrainingLeavesNoImageNearerToOtherFactors) {
+  ManipulateSettings s = tiny();
+  s.psiSteps = 200;
+  s.psiRate = 5e-3;
+  s.restrain = true;
+  const auto bars = std::make_shared<Bars>(std::uint8_t{60});
+  const std::string whole = freshDirectory("restrained");
+  const ManipulateResult result = manipulate(bars, s, whole, {});
+  EXPECT_EQ(carriedAway(*bars, *withPsi(bars, result.psiPath)), 0u);
+  EXPECT_GE(result.restrained, 5u);
+  EXPECT_EQ(PsiNetwork::load(result.psiPath).restraints.size(), result.restrained);
+  EXPECT_LT(result.quantisationMean, 0.5) << "restraints are no error of the quantisation";
+
+  // Stopped among the fresh models: psi is quantised and restrained anew.
+  const std::string pieces = freshDirectory("restrained-pieces");
+  CancelToken token;
+  StopAfter progress(token, s.warmupSteps + s.psiSteps + s.freshSteps - 5);
+  Context context;
+  context.cancel = &token;
+  context.progress = &progress;
+  EXPECT_EQ(kindOf([&] { manipulate(bars, s, pieces, context); }), ErrorKind::Interrupted);
+  const ManipulateResult resumed = manipulate(bars, s, pieces, {});
+  EXPECT_TRUE(resumed.resumed);
+  EXPECT_EQ(sha256OfFile(resumed.psiPath), sha256OfFile(result.psiPath));
+  EXPECT_EQ(manipulate(bars, s, whole, {}).restrained, result.restrained);  // from the log
 }
 
 TEST(ManipulateTest, RungsTakeRotationsInTurn) {

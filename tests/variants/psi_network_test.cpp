@@ -340,6 +340,35 @@ TEST(PsiNetworkTest, OneHotInputsSurviveTheFile) {
   for (const auto& levels : kSomeLevels) EXPECT_EQ(deltasOf(back, levels), deltasOf(net, levels));
 }
 
+TEST(PsiNetworkTest, RestraintsWeakenTheirImagesAlone) {
+  PsiNetwork net = fixedNetwork();
+  const auto indexOf = [](const std::vector<std::uint32_t>& v) { return (v[0] * 8u + v[1]) * 5u + v[2]; };
+  net.restraints = {{indexOf(kSomeLevels[0]), 0}, {indexOf(kSomeLevels[2]), 11}};
+  net.validate();
+  const std::string path = scratch("restrained.h5");
+  net.save(path, Overwrite::Refuse);
+  EXPECT_EQ(h5::Reader(path).integerAttribute("version"), 2u);
+  const PsiNetwork back = PsiNetwork::load(path);
+  for (std::size_t i = 0; i < kSomeLevels.size(); ++i) {
+    std::vector<std::int16_t> expected = naiveDeltas(net, kSomeLevels[i]);
+    for (std::int16_t& delta : expected) {  // towards zero
+      if (i == 0) delta = 0;
+      if (i == 2) delta = static_cast<std::int16_t>(std::trunc(delta * 11 / 16.0));
+    }
+    EXPECT_EQ(deltasOf(net, kSomeLevels[i]), expected) << i;
+    EXPECT_EQ(deltasOf(back, kSomeLevels[i]), expected) << i;
+  }
+  const std::string again = scratch("restrained_again.h5");
+  back.save(again, Overwrite::Refuse);
+  EXPECT_EQ(sha256OfFile(path), sha256OfFile(again));
+}
+
+TEST(PsiNetworkTest, FilesWithoutRestraintsStayAtVersion1) {
+  const std::string path = scratch("plain.h5");
+  fixedNetwork().save(path, Overwrite::Refuse);
+  EXPECT_EQ(h5::Reader(path).integerAttribute("version"), 1u);
+}
+
 ErrorKind kindOf(const std::function<void()>& action) {
   try {
     action();
@@ -369,6 +398,21 @@ TEST(PsiNetworkTest, RefusesHostileNetworks) {
       [](PsiNetwork& n) { n.features.oneHot = true; },
       [](PsiNetwork& n) { n.features.factorSizes[0] = 0; },
       [](PsiNetwork& n) { n.features.factorKinds.pop_back(); },
+      [](PsiNetwork& n) {
+        n.restraints = {{3 * 8 * 5, 1}};
+      },
+      [](PsiNetwork& n) {
+        n.restraints = {{4, 1}, {4, 2}};
+      },
+      [](PsiNetwork& n) {
+        n.restraints = {{4, 1}, {3, 2}};
+      },
+      [](PsiNetwork& n) {
+        n.restraints = {{4, kFullStrength}};
+      },
+      [](PsiNetwork& n) {
+        n.restraints = {{~std::uint64_t{0}, 1}};
+      },
   };
   for (std::size_t i = 0; i < damages.size(); ++i) {
     PsiNetwork net = fixedNetwork();
@@ -410,6 +454,11 @@ TEST(PsiNetworkTest, RefusesHostileFiles) {
   const std::string shifted = scratch("shift.h5");
   net.save(shifted, Overwrite::Refuse);
   EXPECT_EQ(kindOf([&] { PsiNetwork::load(shifted); }), ErrorKind::BadFile);
+  net = fixedNetwork();
+  net.restraints = {{7, 200}};  // -56 as the file's int8
+  const std::string strong = scratch("strong.h5");
+  net.save(strong, Overwrite::Refuse);
+  EXPECT_EQ(kindOf([&] { PsiNetwork::load(strong); }), ErrorKind::BadFile);
   net = fixedNetwork();
   net.layers.erase(net.layers.begin() + 1);
   const std::string missing = scratch("layer.h5");

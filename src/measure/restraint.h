@@ -1,0 +1,23 @@
+// How far psi must be held back, image by image, for every modified image to stay nearest to its own factors.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/context.h"
+#include "datasets/source.h"
+#include "variants/psi_network.h"
+
+namespace offaxis {
+
+// The restraints that a psi needs so that measureSeparation() finds every image of its modified sets separated, in each
+// of `originals` (the same dataset, at the sizes where it is to hold). An image is restrained where it is not separated
+// at full strength, to the greatest strength, in sixteenths, at which it is separated in all of them; rows that share a
+// canonical index share its restraint. An image that no strength separates does not exist: at 0 it is its own original.
+// Restraints that `psi` has already are left out of account. Throws Error(BadFile) where psi does not fit an original,
+// Error(Interrupted). Memory: as measureSeparation(), and the originals that differ from one image in one factor, a set
+// for each thread. The result does not depend on the threads.
+std::vector<PsiRestraint> restraintsFor(PsiNetwork psi, const std::vector<SourcePtr>& originals,
+                                        const Context& context);
+
+}  // namespace offaxis
