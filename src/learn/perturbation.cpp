@@ -1030,6 +1030,8 @@ void ManipulateSettings::follow(const std::string& recipe) {
   inputs = "factors";
   ladder = {0.38};
   energy = 0.1;
+  separation = 10;
+  restrain = true;
   if (profile != "quick") return;
   warmupSteps = 500;
   psiSteps = 400;

@@ -52,11 +52,13 @@ TEST(LearnTools, EveryVerbsConfigRoundTrips) {
 
 TEST(LearnTools, ManipulatePicksItsRotation) {
   const TempDirectory d;
-  const Outcome made = shell("offaxis manipulate " + kSource + kTinyPsi + "--recipe tint -o " + (d / "run"));
+  const Outcome made = shell("offaxis manipulate " + kSource + kTinyPsi + "--recipe tint --restrain no -o " + (d / "run"));
   ASSERT_EQ(made.code, 0) << made.err;
   const json identity = json::parse(contentsOf(d / "run/log.json")).at("identity");
   EXPECT_EQ(identity.at("codes"), "angles");
   EXPECT_EQ(identity.at("energy"), 0.1);
+  EXPECT_EQ(identity.at("separation"), 10);
+  EXPECT_FALSE(identity.contains("restrain"));
   EXPECT_EQ(identity.at("psi_steps"), 2) << "options go before the recipe";
   const std::string rotation = identity.at("rotation");
   EXPECT_EQ(std::count(rotation.begin(), rotation.end(), ';'), 2) << rotation;
