@@ -1,6 +1,9 @@
 // One conv64 beta-VAE training step on random images, in milliseconds: the trainer's own objective, nets and optimiser,
 // images converted from uint8 as in training. The same step in eager PyTorch: train_step_eager.py. usage: train_step
 // --channels C --batch B --threads T --steps N --json
+// --limits adds what the step's arithmetic would take at the rate that a large matrix product reaches on as many
+// threads in the same run; --source EXPRESSION reads the images from there, a file or a dataset of 64x64 images, and
+// adds the share of a step that this takes.
 #include <torch/torch.h>
 
 #include <chrono>
@@ -11,9 +14,11 @@
 #include "core/philox.h"
 #include "core/text.h"
 #include "learn/adam.h"
+#include "learn/conv_transpose.h"
 #include "learn/device.h"
 #include "learn/image_feed.h"
 #include "learn/objectives.h"
+#include "variants/expression.h"
 
 namespace {
 
@@ -24,8 +29,17 @@ struct Settings {
   std::uint64_t batch = 64;
   std::uint64_t threads = 1;  // intra-op; the trainer itself uses one per model and runs models side by side
   std::uint64_t steps = 10;
+  std::string source;
+  bool limits = false;
   bool json = false;
 };
+
+struct Times {
+  double step = 0;  // milliseconds
+  double read = 0;  // of them, for putting the batch together
+};
+
+constexpr int kLatents = 10;
 
 // Uniform random pixels, the same ones for every row modulo 256.
 class RandomImages final : public Source {
@@ -50,11 +64,51 @@ class RandomImages final : public Source {
   std::vector<std::uint8_t> pixels_;
 };
 
-// The milliseconds per step after two steps of warming up.
-double train(const SourcePtr& source, const Settings& settings) {
+// Floating-point operations of one step: a multiplication and an addition for each weight at each place it is applied,
+// forward, for the weights' gradient and, but for the first layer, for the inputs'.
+double operations(const NetSettings& net, std::uint64_t batch) {
+  double macs = 0, first = 0;
+  double side = net.image.height, in = net.image.channels;
+  for (std::size_t i = 0; i < net.channels.size(); ++i) {
+    side /= 2;
+    const double layer = side * side * net.kernels[i] * net.kernels[i] * in * net.channels[i];
+    if (i == 0) first = layer;
+    macs += layer;
+    in = net.channels[i];
+  }
+  macs += side * side * in * net.dense + 2.0 * net.dense * net.latents;  // encoder's dense layer, heads
+  macs += 1.0 * net.latents * net.dense + side * side * in * net.dense;  // decoder's
+  for (std::size_t i = net.channels.size(); i-- > 0;) {
+    const double out = i == 0 ? net.image.channels : net.channels[i - 1];
+    macs += side * side * 16 * net.channels[i] * out;
+    side *= 2;
+  }
+  return 2.0 * static_cast<double>(batch) * (3 * macs - first);
+}
+
+// Floating-point operations a second of the faster of two ways to multiply large matrices, the best of several rounds.
+double matrixRate(const Settings& settings) {
+  at::set_num_threads(static_cast<int>(settings.threads));
+  const torch::NoGradGuard noGrad;
+  constexpr std::int64_t kSide = 1024;
+  const torch::Tensor a = torch::ones({kSide, kSide}), b = torch::ones({kSide, kSide}), none = torch::zeros({kSide});
+  double best = 0;
+  for (int round = 0; round < 8; ++round) {
+    for (const bool library : {false, true}) {
+      if (library && round > 0 && best > 0) continue;  // the library's own may be the reference BLAS: once is enough
+      const auto start = std::chrono::steady_clock::now();
+      const torch::Tensor product = library ? at::mm(a, b) : fastLinear(a, b, none);
+      const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
+      best = std::max(best, 2.0 * kSide * kSide * kSide / spent.count());
+    }
+  }
+  return best;
+}
+
+// After two steps of warming up.
+Times train(const SourcePtr& source, const Settings& settings) {
   prepareTrainingThread();
   at::set_num_threads(static_cast<int>(settings.threads));
-  constexpr int kLatents = 10;
   const NetSettings net = NetSettings::conv64(source->info().shape, kLatents);
   Encoder encoder(net);
   Decoder decoder(net);
@@ -69,26 +123,34 @@ double train(const SourcePtr& source, const Settings& settings) {
   ImageFeed feed(source, torch::kCPU, {});
   constexpr std::uint64_t kWarmup = 2;
   auto start = std::chrono::steady_clock::now();
+  Times times;
   for (std::uint64_t step = 0; step < kWarmup + settings.steps; ++step) {
     if (step == kWarmup) start = std::chrono::steady_clock::now();
     std::vector<std::int64_t> drawn(settings.batch);
-    for (std::uint64_t i = 0; i < settings.batch; ++i) drawn[i] = static_cast<std::int64_t>(rows.below(256, step, i));
+    for (std::uint64_t i = 0; i < settings.batch; ++i)
+      drawn[i] = static_cast<std::int64_t>(rows.below(source->size(), step, i));
     torch::Tensor noise = torch::empty({static_cast<std::int64_t>(settings.batch), kLatents});
     eta.normals(step, noise.data_ptr<float>(), static_cast<std::size_t>(noise.numel()));
-    const Losses losses = objective->evaluate(encoder, decoder, {feed.gather(drawn), noise});
+    const auto before = std::chrono::steady_clock::now();
+    const torch::Tensor images = feed.gather(drawn);
+    if (step >= kWarmup)
+      times.read += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - before).count();
+    const Losses losses = objective->evaluate(encoder, decoder, {images, noise});
     if (!losses.total.isfinite().item<bool>()) throw Error(ErrorKind::Failed, "the loss is not finite");
     adam.step(torch::autograd::grad({losses.total}, adam.parameters()));
   }
   const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
-  return elapsed.count() / static_cast<double>(settings.steps);
+  times.step = elapsed.count() / static_cast<double>(settings.steps);
+  times.read /= static_cast<double>(settings.steps);
+  return times;
 }
 
 Settings parse(int argc, char** argv) {
   Settings settings;
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];
-    if (name == "--json") {
-      settings.json = true;
+    if (name == "--json" || name == "--limits") {
+      (name == "--json" ? settings.json : settings.limits) = true;
       continue;
     }
     if (i + 1 == argc) throw Error(ErrorKind::Usage, name + " needs a value");
@@ -101,9 +163,11 @@ Settings parse(int argc, char** argv) {
       settings.threads = parseUnsigned(value, name, 1, 1024);
     } else if (name == "--steps") {
       settings.steps = parseUnsigned(value, name, 1, 1000000);
+    } else if (name == "--source") {
+      settings.source = value;
     } else {
       throw Error(ErrorKind::Usage, "unknown option '" + name + "'",
-                  "usage: train_step --channels C --batch B --threads T --steps N --json");
+                  "usage: train_step --channels C --batch B --threads T --steps N --json [--limits] [--source S]");
     }
   }
   return settings;
@@ -114,9 +178,22 @@ Settings parse(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     const Settings settings = parse(argc, argv);
-    const SourcePtr source = std::make_shared<RandomImages>(settings.channels);
-    const double perStep = train(source, settings);
-    std::printf(settings.json ? "{\"ms_per_step\": %.3f}\n" : "%.3f ms per step\n", perStep);
+    const SourcePtr source =
+        settings.source.empty() ? std::make_shared<RandomImages>(settings.channels) : openSource(settings.source);
+    const Times times = train(source, settings);
+    std::printf(settings.json ? "{\"ms_per_step\": %.3f" : "%.3f ms per step", times.step);
+    if (!settings.source.empty())
+      std::printf(settings.json ? ", \"read_share\": %.4f" : ", %.4f of it to read the images",
+                  times.read / times.step);
+    if (settings.limits) {
+      const double flop = operations(NetSettings::conv64(source->info().shape, kLatents), settings.batch);
+      const double reached = flop / times.step / 1e6, rate = matrixRate(settings) / 1e9;
+      std::printf(settings.json ? ", \"gflop_per_step\": %.3f, \"gflops\": %.2f, \"matrix_gflops\": %.2f, "
+                                  "\"share_of_matrix_rate\": %.3f"
+                                : ", %.3f GFLOP at %.2f GFLOP/s where a matrix product reaches %.2f: a share of %.3f",
+                  flop / 1e9, reached, rate, reached / rate);
+    }
+    std::printf(settings.json ? "}\n" : "\n");
     return 0;
   } catch (const Error& error) {
     std::fprintf(stderr, "train_step: %s\n%s", error.what(),
