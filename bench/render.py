@@ -3,9 +3,11 @@
 
 usage: bench/render.py [BUILD] [--dataset NAME] [--peer-images N] [--repeat R]
 Ours renders, hashes and writes the complete file. The other side writes the first N images: XYSquares rendered by a
-numpy loop; dSprites and Shapes3D ready in memory, so that its rate there is an upper bound.
+numpy loop; dSprites and Shapes3D ready in memory, so that its rate there is an upper bound. Where BUILD has the benchmarks
+(-DOFFAXIS_BENCH=ON), libdeflate at level 1 and SHA-256 over the same bytes, on all cores, say what is left to gain.
 """
 import argparse
+import json
 import os
 import resource
 import subprocess
@@ -93,6 +95,12 @@ def main():
           f"peak memory {peak:.2f} GB")
     print(f"  numpy + h5py           {max(theirs) / 1e3:7.1f}k images/s, gzip 4")
     print(f"  memory copy            {copy / (raw / total) / 1e3:7.1f}k images/s, {copy / 1e9:.1f} GB/s on one core")
+    limits = os.path.join(arguments.build, "bench", "write_limits")
+    if os.path.exists(limits):
+        rates = json.loads(subprocess.run([limits, arguments.dataset], check=True, stdout=subprocess.PIPE).stdout)["images_per_second"]
+        print(f"  deflate, SHA-256       {rates['libdeflate_level_1'] / 1e3:7.1f}k, {rates['sha256'] / 1e3:.1f}k images/s; our compressor "
+              f"{rates['our_compressor'] / 1e3:.1f}k; the slower of the first two is "
+              f"{min(rates['libdeflate_level_1'], rates['sha256']) / rate:.1f} times offaxis")
     print(f"  offaxis is {rate / max(theirs):.1f} times numpy + h5py; a copy is {copy * best / raw:.1f} times offaxis")
 
 

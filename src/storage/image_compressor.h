@@ -32,13 +32,14 @@ class RunCoder {
 // Not thread-safe: make one per thread.
 class ImageCompressor {
  public:
-  // Level 1 takes the run coder where that shrinks a chunk to an eighth or less, and libdeflate's level 1 elsewhere;
-  // levels 2 .. 12 are libdeflate's.
+  // Level 1 takes the run coder where that shrinks a chunk, and its first image alone, to an eighth or less, and
+  // libdeflate's level 1 elsewhere; levels 2 .. 12 are libdeflate's.
   ImageCompressor(int level, const ImageShape& shape);
   void compress(const std::uint8_t* images, std::size_t bytes, std::vector<std::uint8_t>& out);
 
  private:
   bool tryRuns_;
+  std::size_t imageBytes_;
   RunCoder runs_;
   Compressor general_;
 };
