@@ -4,17 +4,18 @@
 // --limits adds what the step's arithmetic would take at the rate that a large matrix product reaches on as many
 // threads in the same run; --source EXPRESSION reads the images from there, a file or a dataset of 64x64 images, and
 // adds the share of a step that this takes.
+#include <dlfcn.h>
 #include <torch/torch.h>
 
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <functional>
 
 #include "core/error.h"
 #include "core/philox.h"
 #include "core/text.h"
 #include "learn/adam.h"
-#include "learn/conv_transpose.h"
 #include "learn/device.h"
 #include "learn/image_feed.h"
 #include "learn/objectives.h"
@@ -86,21 +87,33 @@ double operations(const NetSettings& net, std::uint64_t batch) {
   return 2.0 * static_cast<double>(batch) * (3 * macs - first);
 }
 
-// Floating-point operations a second of the faster of two ways to multiply large matrices, the best of several rounds.
+// oneDNN's matrix product, where LibTorch links it as a library of its own (Debian's does).
+using Sgemm = int(char, char, std::int64_t, std::int64_t, std::int64_t, float, const float*, std::int64_t, const float*,
+                  std::int64_t, float, float*, std::int64_t);
+
+// Floating-point operations a second of LibTorch's or oneDNN's product of large matrices, whichever is faster; the best
+// of several rounds.
 double matrixRate(const Settings& settings) {
   at::set_num_threads(static_cast<int>(settings.threads));
   const torch::NoGradGuard noGrad;
   constexpr std::int64_t kSide = 1024;
-  const torch::Tensor a = torch::ones({kSide, kSide}), b = torch::ones({kSide, kSide}), none = torch::zeros({kSide});
+  const torch::Tensor a = torch::ones({kSide, kSide}), b = torch::ones({kSide, kSide});
+  torch::Tensor c = torch::zeros({kSide, kSide});
   double best = 0;
-  for (int round = 0; round < 8; ++round) {
-    for (const bool library : {false, true}) {
-      if (library && round > 0 && best > 0) continue;  // the library's own may be the reference BLAS: once is enough
+  const auto measure = [&](int rounds, const std::function<void()>& product) {
+    for (int round = 0; round < rounds; ++round) {
       const auto start = std::chrono::steady_clock::now();
-      const torch::Tensor product = library ? at::mm(a, b) : fastLinear(a, b, none);
+      product();
       const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
       best = std::max(best, 2.0 * kSide * kSide * kSide / spent.count());
     }
+  };
+  measure(2, [&] { torch::mm_out(c, a, b); });
+  if (auto* const sgemm = reinterpret_cast<Sgemm*>(dlsym(RTLD_DEFAULT, "dnnl_sgemm"))) {
+    measure(20, [&] {
+      sgemm('N', 'N', kSide, kSide, kSide, 1, a.data_ptr<float>(), kSide, b.data_ptr<float>(), kSide, 0,
+            c.data_ptr<float>(), kSide);
+    });
   }
   return best;
 }
