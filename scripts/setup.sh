@@ -7,7 +7,8 @@ packages=(ca-certificates git g++ cmake ninja-build pkg-config ccache
   libtorch-dev libopencv-dev libhdf5-dev libboost-program-options-dev libgtest-dev
   libdeflate-dev libzip-dev libssl-dev nlohmann-json3-dev libeigen3-dev liblinear-dev)
 
-say() { printf '\n== %s\n' "$*"; }
+# With the seconds since the script began, so that one sees where they went.
+say() { printf '\n== %s  [%d s]\n' "$*" "$SECONDS"; }
 
 # install_packages PACKAGE...: those that are missing, by apt, as root or through sudo.
 install_packages() {
