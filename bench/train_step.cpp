@@ -1,6 +1,6 @@
 // One conv64 beta-VAE training step on random images, in milliseconds: the trainer's own objective, nets and optimiser,
 // images converted from uint8 as in training. The same step in eager PyTorch: train_step_eager.py. usage: train_step
-// --channels C --batch B --threads T --steps N --json
+// --channels C --batch B --threads T --steps N --json [--latents L]
 // --limits adds what the step's arithmetic would take at the rate that a large matrix product reaches on as many
 // threads in the same run; --source EXPRESSION reads the images from there, a file or a dataset of 64x64 images, and
 // adds the share of a step that this takes.
@@ -30,6 +30,7 @@ struct Settings {
   std::uint64_t batch = 64;
   std::uint64_t threads = 1;  // intra-op; the trainer itself uses one per model and runs models side by side
   std::uint64_t steps = 10;
+  std::uint64_t latents = 10;
   std::string source;
   bool limits = false;
   bool json = false;
@@ -39,8 +40,6 @@ struct Times {
   double step = 0;  // milliseconds
   double read = 0;  // of them, for putting the batch together
 };
-
-constexpr int kLatents = 10;
 
 // Uniform random pixels, the same ones for every row modulo 256.
 class RandomImages final : public Source {
@@ -122,7 +121,7 @@ double matrixRate(const Settings& settings) {
 Times train(const SourcePtr& source, const Settings& settings) {
   prepareTrainingThread();
   at::set_num_threads(static_cast<int>(settings.threads));
-  const NetSettings net = NetSettings::conv64(source->info().shape, kLatents);
+  const NetSettings net = NetSettings::conv64(source->info().shape, static_cast<int>(settings.latents));
   Encoder encoder(net);
   Decoder decoder(net);
   initialise(*encoder, "encoder", 0);
@@ -142,7 +141,8 @@ Times train(const SourcePtr& source, const Settings& settings) {
     std::vector<std::int64_t> drawn(settings.batch);
     for (std::uint64_t i = 0; i < settings.batch; ++i)
       drawn[i] = static_cast<std::int64_t>(rows.below(source->size(), step, i));
-    torch::Tensor noise = torch::empty({static_cast<std::int64_t>(settings.batch), kLatents});
+    torch::Tensor noise =
+        torch::empty({static_cast<std::int64_t>(settings.batch), static_cast<std::int64_t>(settings.latents)});
     eta.normals(step, noise.data_ptr<float>(), static_cast<std::size_t>(noise.numel()));
     const auto before = std::chrono::steady_clock::now();
     const torch::Tensor images = feed.gather(drawn);
@@ -176,11 +176,14 @@ Settings parse(int argc, char** argv) {
       settings.threads = parseUnsigned(value, name, 1, 1024);
     } else if (name == "--steps") {
       settings.steps = parseUnsigned(value, name, 1, 1000000);
+    } else if (name == "--latents") {
+      settings.latents = parseUnsigned(value, name, 1, 4096);
     } else if (name == "--source") {
       settings.source = value;
     } else {
       throw Error(ErrorKind::Usage, "unknown option '" + name + "'",
-                  "usage: train_step --channels C --batch B --threads T --steps N --json [--limits] [--source S]");
+                  "usage: train_step --channels C --batch B --threads T --steps N --json [--latents L] [--limits] "
+                  "[--source S]");
     }
   }
   return settings;
@@ -199,7 +202,8 @@ int main(int argc, char** argv) {
       std::printf(settings.json ? ", \"read_share\": %.4f" : ", %.4f of it to read the images",
                   times.read / times.step);
     if (settings.limits) {
-      const double flop = operations(NetSettings::conv64(source->info().shape, kLatents), settings.batch);
+      const double flop =
+          operations(NetSettings::conv64(source->info().shape, static_cast<int>(settings.latents)), settings.batch);
       const double reached = flop / times.step / 1e6, rate = matrixRate(settings) / 1e9;
       std::printf(settings.json ? ", \"gflop_per_step\": %.3f, \"gflops\": %.2f, \"matrix_gflops\": %.2f, "
                                   "\"share_of_matrix_rate\": %.3f"
