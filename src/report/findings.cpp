@@ -301,13 +301,20 @@ std::vector<std::string> missingRuns(const Json& results) {
                     std::to_string(row.at("seed").get<std::uint64_t>()) +
                     " failed: " + row.at("error").get<std::string>());
   }
+  // Older files give the number of seeds instead of their list.
+  Json seeds = results.at("seeds");
+  if (seeds.is_number_unsigned()) {
+    const std::uint64_t count = std::min<std::uint64_t>(seeds.get<std::uint64_t>(), 1000);
+    seeds = Json::array();
+    for (std::uint64_t seed = 0; seed < count; ++seed) seeds.push_back(seed);
+  }
   std::vector<std::string> variants;
   std::map<std::string, std::set<std::uint64_t>> wanted;
   for (const auto& [label, source] : results.at("sources").items()) {
     const std::size_t at = label.find('@'), colon = label.find(':', at == std::string::npos ? 0 : at);
     const std::string variant = label.substr(0, at);
     if (wanted.find(variant) == wanted.end()) variants.push_back(variant);
-    for (const Json& seed : results.at("seeds")) {
+    for (const Json& seed : seeds) {
       const std::uint64_t value = seed.get<std::uint64_t>();
       if (at != std::string::npos && colon != std::string::npos) {
         if (value < parseUnsigned(label.substr(at + 1, colon - at - 1), "seeds", 0, UINT64_MAX) ||

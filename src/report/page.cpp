@@ -344,7 +344,7 @@ std::string reportPage(const Report& report) {
 }
 
 FigureFile figureFile(const ReportFigure& figure) {
-  if (const auto* chart = std::get_if<Chart>(&figure.content)) return {"svg", chartSvg(*chart, {720, true})};
+  if (const auto* chart = std::get_if<Chart>(&figure.content)) return {"svg", chartSvg(*chart, {680, true})};
   return {"png", labelledPng(std::get<Pictures>(figure.content), figure.title)};
 }
 

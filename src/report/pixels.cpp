@@ -28,6 +28,22 @@ cv::Mat matOf(const Pixels& pixels) {
   return bgr;
 }
 
+// What the sheet's type can write: it has ASCII alone.
+std::string ascii(const std::string& text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c < 0x80) {
+      result += text[i];
+    } else if (text.compare(i, 2, "\u00d7") == 0) {
+      result += 'x';
+    } else if (c >= 0xc0) {
+      result += '?';  // once for each character
+    }
+  }
+  return result;
+}
+
 // Where everything of a labelled sheet goes. Measured first, then drawn.
 class Sheet {
  public:
@@ -44,7 +60,8 @@ class Sheet {
 
   void layOut(const Pictures& pictures, cv::Mat* canvas) {
     int y = 12, widest = 0;
-    const auto text = [&](const std::string& words, int x, int base, double scale) {
+    const auto text = [&](const std::string& written, int x, int base, double scale) {
+      const std::string words = ascii(written);
       int baseline = 0;
       widest = std::max(widest, x + cv::getTextSize(words, cv::FONT_HERSHEY_SIMPLEX, scale, 1, &baseline).width);
       if (canvas != nullptr)

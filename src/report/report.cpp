@@ -34,17 +34,16 @@ std::vector<std::string> datasetsOf(const Findings& findings) {
 void nameReport(const Findings& findings, Report& report) {
   const std::string datasets = joined(datasetsOf(findings));
   std::vector<std::string> kinds;
-  if (!findings.versions.empty()) kinds.push_back("published version");
-  if (!findings.manipulations.empty())
-    kinds.push_back(findings.manipulations.size() == 1
-                        ? "manipulation"
-                        : std::to_string(findings.manipulations.size()) + " manipulations");
-  if (!findings.evaluations.empty())
-    kinds.push_back(findings.evaluations.size() == 1 ? "evaluation"
-                                                     : std::to_string(findings.evaluations.size()) + " evaluations");
-  if (!findings.trainings.empty())
-    kinds.push_back(findings.trainings.size() == 1 ? "training run"
-                                                   : std::to_string(findings.trainings.size()) + " training runs");
+  const auto count = [&](std::size_t n, const char* what) {
+    const std::size_t all = findings.versions.size() + findings.manipulations.size() + findings.evaluations.size() +
+                            findings.trainings.size();
+    if (n == 1) kinds.push_back((n == all ? "" : "1 ") + std::string(what));
+    if (n > 1) kinds.push_back(std::to_string(n) + " " + what + "s");
+  };
+  count(findings.versions.size(), "published version");
+  count(findings.manipulations.size(), "manipulation");
+  count(findings.evaluations.size(), "evaluation");
+  count(findings.trainings.size(), "training run");
   if (findings.versions.size() == 1) {
     const Json& manifest = findings.versions[0].manifest;
     report.title = manifest.at("name").get<std::string>() + " " + manifest.at("version").get<std::string>();
@@ -72,13 +71,18 @@ void sortSections(Report& report) {
                    [&](const ReportSection& a, const ReportSection& b) { return rank(a) < rank(b); });
 }
 
+// An HTML id names one thing.
 void checkIds(const Report& report) {
   std::set<std::string> ids;
+  const auto take = [&](const std::string& id) {
+    if (!ids.insert(id).second) throw Error(ErrorKind::Failed, "two parts of the report are called " + id);
+  };
   for (const ReportSection& section : report.sections) {
+    take(section.id);
     for (const ReportBlock& block : section.blocks) {
-      const auto* figure = std::get_if<ReportFigure>(&block);
-      if (figure != nullptr && !ids.insert(figure->id).second)
-        throw Error(ErrorKind::Failed, "two figures of the report are called " + figure->id);
+      if (const auto* figure = std::get_if<ReportFigure>(&block)) take(figure->id);
+      if (const auto* table = std::get_if<ReportTable>(&block)) take(table->id);
+      if (const auto* code = std::get_if<ReportCode>(&block)) take(code->id);
     }
   }
 }

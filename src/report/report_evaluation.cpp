@@ -52,7 +52,7 @@ Score scoreOf(const Json& entry, const char* key) {
 }
 
 std::string meanText(const Score& score) {
-  return fixedText(score.mean) + " \u00b1 " + fixedText(score.sd);
+  return fixedText(score.mean) + (score.points.size() < 2 ? "" : " \u00b1 " + fixedText(score.sd));
 }
 
 std::vector<double> valuesOf(const Score& score) {
@@ -68,6 +68,11 @@ class EvaluationPart {
     configuration_ = results_.at("configuration");
     dataset_ = textOf(configuration_, "dataset");
     prefix_ = first ? "" : idOf(found.name) + "-";
+    const auto taken = [&] {
+      return std::any_of(parts.report.sections.begin(), parts.report.sections.end(),
+                         [&](const ReportSection& section) { return section.id == prefix_ + "scores"; });
+    };
+    while (taken()) prefix_ = "other-" + prefix_;
     gatherArms();
   }
 
@@ -165,13 +170,14 @@ class EvaluationPart {
     return results_.at("calibration").at(key).get<double>();
   }
 
-  StripChart strip(const char* key, const std::string& title, const std::string& label) const {
+  StripChart strip(const std::vector<Arm>& arms, const char* key, const std::string& title,
+                   const std::string& label) const {
     StripChart chart;
     chart.title = title;
     chart.label = label;
     chart.pointName = "one run";
     chart.intervalName = "mean \u00b1 sd";
-    for (const Arm& arm : arms_) {
+    for (const Arm& arm : arms) {
       if (!arm.summary->contains(key)) continue;
       const Score score = scoreOf(*arm.summary, key);
       StripChart::Row row;
@@ -187,7 +193,7 @@ class EvaluationPart {
   }
 
   void addMigChart() {
-    StripChart chart = strip("mig", "MIG by variant: " + dataset_, "mutual information gap (MIG)");
+    StripChart chart = strip(arms_, "mig", "MIG by variant: " + dataset_, "mutual information gap (MIG)");
     bool references = false;
     for (std::size_t i = 0; i < chart.rows.size(); ++i) {
       const auto score = theirs(arms_[i]);
@@ -232,7 +238,7 @@ class EvaluationPart {
                 "Means over pairs of runs that share a seed; intervals by a bootstrap over perturbations and runs.",
                 std::move(change), true);
     }
-    StripChart rotated = strip("rotated_mig", "MIG against the rotated factors: " + dataset_, "MIG against R w");
+    StripChart rotated = strip(arms_, "rotated_mig", "MIG against the rotated factors: " + dataset_, "MIG against R w");
     addFigure(prefix_ + "rotated-mig", "Do codes follow the rotated factors?",
               "MIG against the rotated factors (R: " + configuration_.value("rotation", std::string("?")) +
                   "). It rises where codes lie along the axes that psi makes cheaper, and stays low on the controls.",
@@ -305,9 +311,6 @@ class EvaluationPart {
     table.dotsTo = largest > 0 ? largest : 1;
     table.columns = {"variant",  "model",       "runs",        "MIG", "every run", "change [95 % interval]",
                      "p (Holm)", "rotated MIG", "active units"};
-    bool references = false;
-    for (const Arm& arm : arms_) references = references || theirs(arm);
-    if (references) table.columns.push_back(kLiteratureName);
     for (const std::string& name : others) table.columns.push_back(name);
     for (const Arm& arm : arms_) {
       const Score mig = scoreOf(*arm.summary, "mig");
@@ -343,12 +346,6 @@ class EvaluationPart {
         row[8] = {fixedText(units, 1), units, {}, {}, false, {}};
       }
       std::size_t column = 9;
-      if (references) {
-        if (const auto score = theirs(arm))
-          row[column] = {
-              fixedText(score->mean, 2) + " \u00b1 " + fixedText(score->sd, 2), score->mean, {}, {}, true, {}};
-        ++column;
-      }
       for (const std::string& name : others) {
         const auto found = arm.others.find(name);
         if (found != arm.others.end() && !found->second.points.empty()) {
@@ -423,6 +420,12 @@ class EvaluationPart {
 
   void addProbes() {
     if (probes_.empty()) return;
+    StripChart chart = strip(probes_, "probe", "Accuracy of supervised probes: " + dataset_,
+                             "share of held-out images read correctly, mean over the factors");
+    chart.fromZero = false;  // they differ in the last per cent
+    addFigure(prefix_ + "accuracy", "Accuracy of supervised probes",
+              "Factors read off held-out images by models that are told them: what the images still show.",
+              std::move(chart), false);
     ReportTable table;
     table.id = prefix_ + "probes";
     const Json& any = probes_[0].summary->at("probe");

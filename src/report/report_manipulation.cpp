@@ -88,7 +88,8 @@ class ManipulationPart {
         " levels), seed " + std::to_string(identity.value("seed", std::uint64_t{0})) + ", " +
         identity.value("loss", std::string("?")) + " loss, on " + identity.value("source", std::string("?")) +
         ". L is the reconstruction loss of a reference model, J = L + KL weight \u00d7 KL what a VAE minimises; "
-        "\u201cent\u201d codes along the rotated axes, \u201cdis\u201d along the factors\u2019 own. psi is trained to make "
+        "\u201cent\u201d codes along the rotated axes, \u201cdis\u201d along the factors\u2019 own. psi is trained to "
+        "make "
         "L_ent \u2212 L_dis small.";
     addCurves();
     addTable();
@@ -160,9 +161,20 @@ class ManipulationPart {
         chart("L_ent - L_dis over training", "nats an image",
               {{"", [&](const Json& rung, std::size_t) { return value(rung, "L_ent") - value(rung, "L_dis"); }}},
               true));
-    add("j-gap", "J_ent \u2212 J_dis", "The preference for rotated codes, KL included. Fresh models see psi frozen.",
-        chart("J_ent - J_dis over training", "nats an image",
-              {{"", [&](const Json& rung, std::size_t) { return value(rung, "J_ent_minus_J_dis"); }}}, true));
+    const Json& firstRungs = curves.at(0).at("rungs");
+    if (!weights.empty() || (!firstRungs.empty() && firstRungs.at(0).contains("J_ent_minus_J_dis"))) {
+      add("j-gap", "J_ent \u2212 J_dis", "The preference for rotated codes, KL included. Fresh models see psi frozen.",
+          chart("J_ent - J_dis over training", "nats an image",
+                {{"",
+                  [&](const Json& rung, std::size_t r) {
+                    // Older logs leave it to be worked out.
+                    if (rung.contains("J_ent_minus_J_dis")) return value(rung, "J_ent_minus_J_dis");
+                    const double weight = r < weights.size() ? weights[r] : 0;
+                    return value(rung, "L_ent") - value(rung, "L_dis") +
+                           weight * (value(rung, "KL_ent") - value(rung, "KL_dis"));
+                  }}},
+                true));
+    }
     add("losses", "L_ent and L_dis", "Reconstruction losses of both models; solid entangled, dashed disentangled.",
         chart("L_ent and L_dis over training", "nats an image; solid L_ent, dashed L_dis",
               {{"L_ent", [&](const Json& rung, std::size_t) { return value(rung, "L_ent"); }},
@@ -261,7 +273,7 @@ class ManipulationPart {
 // Several runs in one folder: a line each; the curves are those of one.
 void addOverview(ReportParts& parts) {
   ReportTable table;
-  table.id = "manipulations";
+  table.id = "manipulations-table";
   table.caption = "All manipulations in this folder; gaps are means over the rungs, in nats an image";
   table.columns = {"run", "seed", "eps", "profile", "J_ent \u2212 J_dis, original", "modified", "mean change", "state"};
   for (const FoundManipulation& found : parts.findings.manipulations) {

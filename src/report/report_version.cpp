@@ -10,7 +10,7 @@ using Json = nlohmann::ordered_json;
 
 void addFiles(const Json& manifest, ReportSection& section) {
   ReportTable table;
-  table.id = "files";
+  table.id = section.id + "-files";
   table.caption = "What must come out again: the content roots, however the files are stored";
   table.columns = {"file", "variant", "settings", "images", "shape", "content root"};
   for (const Json& file : manifest.at("reproduces").at("files")) {
@@ -189,10 +189,12 @@ void addEvidence(const Json& manifest, ReportParts& parts) {
 
 void addVersions(ReportParts& parts) {
   bool first = true;
+  std::size_t number = 0;
   for (const FoundVersion& found : parts.findings.versions) {
+    ++number;
     const Json& manifest = found.manifest;
     ReportSection section;
-    section.id = first ? "version" : "version-" + idOf(found.name);
+    section.id = first ? "version" : "version-" + std::to_string(number);
     section.title =
         "Provenance: " + manifest.at("name").get<std::string>() + " " + manifest.at("version").get<std::string>();
     section.introduction = manifest.value("description", std::string());
@@ -218,10 +220,13 @@ void addVersions(ReportParts& parts) {
       continue;
     }
     first = false;
-    const std::string path = shellWord(found.path), directory = shellWord(found.directory);
-    std::string commands = "offaxis reproduce " + path + "            # every root, from manifest and psi.h5 alone\n";
-    if (manifest.contains("files") || found.path.size() >= 13)
-      commands += "offaxis check " + directory + " --content    # where the data files lie beside the manifest\n";
+    std::string commands =
+        "# every root, from nothing but manifest and psi.h5\noffaxis reproduce " + shellWord(found.path) + "\n";
+    const std::size_t slash = found.path.rfind('/');
+    if (found.path.substr(slash == std::string::npos ? 0 : slash + 1) == "manifest.json") {
+      commands += "# the files beside it: bytes and decoded content\noffaxis check " + shellWord(found.directory) +
+                  " --content\n";
+    }
     section.blocks.emplace_back(ReportCode{"reproduce", "Reproduce and check", "sh", commands});
     addChecks(manifest, parts);
     addEvidence(manifest, parts);
