@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr int kDepth = 2;
+constexpr int kDepth = 3;  // GRID/evaluation/runs/RUN
 constexpr std::size_t kMostFolders = 2000;
 constexpr std::uint64_t kLargestPsi = std::uint64_t{64} << 20;
 
@@ -174,7 +174,6 @@ class Reader {
       if (!fs::is_directory(entry, error) || fs::is_symlink(entry, error)) continue;
       const std::string base = entry.filename().string();
       if (base.empty() || base[0] == '.' || base == "data" || base == "psi") continue;
-      // The runs of a grid are told by its results, but for what was drawn of single ones.
       visit(entry, name.empty() ? base : name + "/" + base, depth + 1);
     }
   }

@@ -44,7 +44,7 @@ struct Findings {
   std::vector<std::string> missing;  // sentences: files that could not be read, runs without their end
 };
 
-// `path` is such a folder, one that holds several (two levels down at most), or a manifest itself. Throws
+// `path` is such a folder, one that holds several (three levels down at most), or a manifest itself. Throws
 // Error(BadFile) where it holds nothing of the kind, or nothing that can be read.
 Findings readFindings(const std::string& path);
 

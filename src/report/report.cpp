@@ -56,8 +56,8 @@ void nameReport(const Findings& findings, Report& report) {
 
 // What decides comes first: images, scores, then how they came about.
 void sortSections(Report& report) {
-  const std::vector<std::string> order{"images",        "scores", "evidence", "checks",  "steps", "training",
-                                       "manipulations", "runs",   "measures", "version", "load"};
+  const std::vector<std::string> order{"images",   "scores",        "evidence", "checks",   "latents", "steps",
+                                       "training", "manipulations", "runs",     "measures", "version", "load"};
   const auto rank = [&](const ReportSection& section) {
     for (std::size_t i = 0; i < order.size(); ++i) {
       const std::string& name = order[i];

@@ -2,7 +2,9 @@
 #include <cstdio>
 #include <functional>
 
+#include "core/error.h"
 #include "core/text.h"
+#include "report/latent_pictures.h"
 #include "report/report_parts.h"
 
 namespace offaxis {
@@ -304,6 +306,68 @@ void addOverview(ReportParts& parts) {
   parts.report.sections.push_back({"manipulations", "Manipulations", "", {std::move(table)}});
 }
 
+// What `offaxis traverse` drew of the runs.
+void addLatents(ReportParts& parts) {
+  constexpr std::size_t kMostRuns = 4;
+  std::size_t shown = 0, left = 0;
+  for (const FoundTraining& found : parts.findings.trainings) {
+    if (found.pictures.is_null()) continue;
+    if (shown == kMostRuns) {
+      ++left;
+      continue;
+    }
+    LatentPictures pictures;
+    try {
+      pictures = readLatentPictures(found.picturesDirectory);
+    } catch (const Error& e) {
+      parts.report.missing.push_back(e.what());
+      continue;
+    }
+    const std::string number = shown++ == 0 ? "" : std::to_string(shown) + "-";
+    ReportSection section{number + "latents",
+                          "What the latents draw" + (found.name.empty() ? "" : ": " + found.name),
+                          pictures.model + " on " + pictures.source + ".",
+                          {}};
+    const std::string command = "offaxis traverse " + shellWord(pictures.source) + " --checkpoint " +
+                                shellWord(found.directory) + " -o " + shellWord(found.picturesDirectory) + " --force";
+    if (parts.wants(number + "traversal")) {
+      ReportFigure figure{number + "traversal",
+                          "Latent traversals",
+                          "One latent at a time, the others as encoded; those whose means vary most come first. Beside "
+                          "the name the factor that the latent tells most of, in nats.",
+                          command,
+                          latentStrips(pictures),
+                          false,
+                          {}};
+      if (parts.settings.only.empty()) figure.gif = latentGif(pictures);
+      section.blocks.emplace_back(std::move(figure));
+    }
+    if (parts.wants(number + "reconstructions"))
+      section.blocks.emplace_back(ReportFigure{number + "reconstructions",
+                                               "Reconstructions",
+                                               "Images and what the model makes of their codes.",
+                                               command,
+                                               reconstructionStrips(pictures),
+                                               false,
+                                               {}});
+    const std::string id = number + "information";
+    if (!pictures.information.empty() && parts.wants(id))
+      section.blocks.emplace_back(
+          ReportFigure{id,
+                       "Latent-factor information",
+                       "Mutual information of each latent\u2019s 20 bins and each factor, nats. One "
+                       "bright square a row and a column is what disentangled means.",
+                       parts.figureCommand(id),
+                       informationChart(pictures),
+                       false,
+                       {}});
+    if (!section.blocks.empty()) parts.report.sections.push_back(std::move(section));
+  }
+  if (left > 0)
+    parts.report.missing.push_back("the latents of " + std::to_string(left) +
+                                   " more runs: report on each run by itself");
+}
+
 }  // namespace
 
 void addManipulations(ReportParts& parts) {
@@ -379,6 +443,7 @@ void addTrainings(ReportParts& parts) {
       parts.report.missing.push_back(found.directory + ": the run is not complete; the same command goes on");
   }
   if (!section.blocks.empty()) parts.report.sections.push_back(std::move(section));
+  addLatents(parts);
 }
 
 }  // namespace offaxis
