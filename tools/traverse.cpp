@@ -55,7 +55,8 @@ Settings parse(const cli::Arguments& arguments) {
   return settings;
 }
 
-LatentPictures picturesOf(const SourcePtr& source, const LatentTraversal& drawn, const Codes& codes) {
+LatentPictures picturesOf(const std::string& expression, const SourcePtr& source, const LatentTraversal& drawn,
+                          const Codes& codes) {
   const SourceInfo& info = source->info();
   const auto all = [&](const std::vector<LatentTraversal::Image>& images) {
     std::vector<Pixels> pixels;
@@ -64,7 +65,7 @@ LatentPictures picturesOf(const SourcePtr& source, const LatentTraversal& drawn,
   };
   LatentPictures pictures;
   pictures.model = drawn.model;
-  pictures.source = info.expression();
+  pictures.source = expression;
   pictures.offsets = drawn.offsets;
   for (const auto& strip : drawn.strips) pictures.strips.push_back(all(strip));
   pictures.variance = drawn.variance;
@@ -84,7 +85,8 @@ int main(int argc, char** argv) {
     const SourcePtr source = openSource(arguments.positional("SOURCE"));
     const LatentTraversal drawn = traverseLatents(source, settings.checkpoint, settings.traverse, arguments.context);
     const Codes codes = encode(source, settings.checkpoint, settings.encode, arguments.context);
-    writeLatentPictures(picturesOf(source, drawn, codes), settings.output, arguments.overwrite);
+    writeLatentPictures(picturesOf(arguments.positional("SOURCE"), source, drawn, codes), settings.output,
+                        arguments.overwrite);
     if (arguments.json) {
       cli::printJson("complete", {{"directory", settings.output}, {"latents", drawn.latents}});
     } else {

@@ -14,7 +14,7 @@ namespace offaxis {
 
 struct LatentPictures {
   std::string model;                        // "beta-vae"
-  std::string source;                       // an expression
+  std::string source;                       // the expression that was given
   std::vector<double> offsets;              // [steps], what a latent is set to
   std::vector<std::vector<Pixels>> strips;  // [latents][steps]
   std::vector<double> variance;             // [latents], of the posterior means

@@ -520,7 +520,7 @@ class EvaluationPart {
 // MIG over steps: from runs that were scored on their way, and from evaluations that differ in their steps alone.
 void addSteps(ReportParts& parts) {
   if (!parts.wants("mig-over-steps")) return;
-  using Key = std::tuple<std::string, std::string, std::uint64_t>;  // variant, model with what else differs, seed
+  using Key = std::tuple<std::size_t, std::string, std::uint64_t>;  // variant, model with what else differs, seed
   std::map<Key, std::map<double, double>> curves;
   std::vector<std::string> variants;
   std::string dataset, profile;
@@ -536,8 +536,10 @@ void addSteps(ReportParts& parts) {
     for (const Json& row : found.results.at("rows")) {
       if (!row.contains("mig")) continue;
       const std::string variant = textOf(row, "variant");
-      if (std::find(variants.begin(), variants.end(), variant) == variants.end()) variants.push_back(variant);
-      auto& curve = curves[{variant, textOf(row, "model") + settings, row.at("seed").get<std::uint64_t>()}];
+      auto at = std::find(variants.begin(), variants.end(), variant);
+      if (at == variants.end()) at = variants.insert(variants.end(), variant);
+      auto& curve = curves[{static_cast<std::size_t>(at - variants.begin()), textOf(row, "model") + settings,
+                            row.at("seed").get<std::uint64_t>()}];
       curve[steps] = row.at("mig").at("value");
       if (!row.contains("mig_over_steps")) continue;
       for (const Json& point : row.at("mig_over_steps")) curve[point.at("steps").get<double>()] = point.at("mig");
@@ -552,11 +554,10 @@ void addSteps(ReportParts& parts) {
     if (curve.size() < 2) continue;
     const auto& [variant, model, seed] = key;
     LineChart::Line line;
-    const auto colour = std::find(variants.begin(), variants.end(), variant) - variants.begin();
-    line.colour = static_cast<int>(colour);
-    line.dashed = colour >= 6;
+    line.colour = static_cast<int>(variant);
+    line.dashed = variant >= 6;
     line.marked = true;
-    line.group = variant + ", " + model;
+    line.group = variants[variant] + ", " + model;
     line.name = line.group + ", seed " + std::to_string(seed);
     for (const auto& [steps, mig] : curve) line.points.push_back({steps, mig});
     chart.lines.push_back(std::move(line));
