@@ -491,7 +491,8 @@ double drawNumbers(const MatrixChart& chart, const MatrixChart::Panel& panel, co
 double drawSquares(const MatrixChart& chart, const std::vector<Scale>& scales, Frame& frame, double y, double margin) {
   const bool narrow = frame.width < kNarrow;
   const std::size_t most = narrow ? 2 : frame.width < 600 ? 3 : 4;
-  const std::size_t perRow = std::clamp<std::size_t>(chart.panels.size(), 1, most);
+  const std::size_t wanted = chart.together > 0 ? chart.together : chart.panels.size();
+  const std::size_t perRow = std::clamp<std::size_t>(wanted, 1, most);
   constexpr double kBetween = 16, kOwn = 24;  // kOwn: room for the labels of panels whose labels differ
   const double room = frame.width - 16 - kBetween * static_cast<double>(perRow - 1);
   double rowBottom = y, x = 0;
@@ -501,9 +502,11 @@ double drawSquares(const MatrixChart& chart, const std::vector<Scale>& scales, F
                                    [&](const MatrixChart::Panel& p) { return p.rows == chart.panels[0].rows; });
   const double side = repeats ? std::min((room - margin) / static_cast<double>(perRow), 210.0)
                               : std::min(room / static_cast<double>(perRow) - kOwn, 190.0);
-  for (std::size_t p = 0; p < chart.panels.size(); ++p) {
+  std::size_t column = 0;
+  for (std::size_t p = 0; p < chart.panels.size(); ++p, ++column) {
     const MatrixChart::Panel& panel = chart.panels[p];
-    const bool first = p % perRow == 0;
+    if (column == perRow || (chart.together > 0 && p % chart.together == 0)) column = 0;
+    const bool first = column == 0;
     if (first) {
       y = rowBottom;
       x = 8;
@@ -656,6 +659,7 @@ Json json(const MatrixChart& chart) {
           {"column_label", chart.columnLabel},
           {"own_scales", chart.ownScales},
           {"diverging", chart.diverging},
+          {"together", chart.together},
           {"numbers", chart.numbers},
           {"panels", panels}};
 }
@@ -712,6 +716,7 @@ MatrixChart matricesOf(const nlohmann::json& json, const std::string& origin) {
   json.at("column_label").get_to(chart.columnLabel);
   json.at("own_scales").get_to(chart.ownScales);
   json.at("diverging").get_to(chart.diverging);
+  json.at("together").get_to(chart.together);
   json.at("numbers").get_to(chart.numbers);
   for (const auto& panel : json.at("panels")) {
     chart.panels.push_back({panel.at("name"), panel.at("rows").get<std::vector<std::string>>(),

@@ -79,6 +79,8 @@ struct MatrixChart {
   bool ownScales = false;  // each panel from 0 to its own largest value; otherwise all share one scale
   bool diverging = false;  // the scale lies evenly around 0, from blue over grey to orange
   bool numbers = false;    // written into the squares
+  std::size_t together =
+      0;  // this many panels begin a new line of panels each; 0: as many in a line as there is room for
   std::vector<Panel> panels;
 };
 

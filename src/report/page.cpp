@@ -285,6 +285,7 @@ class Page {
   }
 
   void add(const ReportTable& table) {
+    if (!table.folded.empty()) html_ += "<details class=\"more\"><summary>" + e(table.folded) + "</summary>\n";
     html_ += "<div class=\"scroll table\" tabindex=\"0\" role=\"region\" aria-labelledby=\"" + e(table.id) +
              "-caption\"><table class=\"chart sortable\" id=\"" + e(table.id) + "\"><caption id=\"" + e(table.id) +
              "-caption\"><span>" + e(table.caption) + "</span></caption>\n<thead><tr>";
@@ -309,7 +310,7 @@ class Page {
       rows(table.foot);
       html_ += "</tfoot>\n";
     }
-    html_ += "</table></div>\n";
+    html_ += table.folded.empty() ? "</table></div>\n" : "</table></div></details>\n";
   }
 
   void code(const std::string& id, const std::string& text, const std::string& language, const std::string& label) {
@@ -325,10 +326,11 @@ class Page {
   }
 
   void add(const ReportFacts& facts) {
+    if (!facts.folded.empty()) html_ += "<details class=\"more\"><summary>" + e(facts.folded) + "</summary>\n";
     html_ += "<dl class=\"facts\">\n";
     for (const auto& [name, value] : facts.facts)
       html_ += "<div><dt>" + e(name) + "</dt><dd>" + e(value) + "</dd></div>\n";
-    html_ += "</dl>\n";
+    html_ += facts.folded.empty() ? "</dl>\n" : "</dl></details>\n";
   }
 
   void add(const ReportText& text) { html_ += "<p>" + prose(text.text) + "</p>\n"; }

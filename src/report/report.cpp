@@ -56,8 +56,9 @@ void nameReport(const Findings& findings, Report& report) {
 
 // What decides comes first: images, scores, then how they came about.
 void sortSections(Report& report) {
-  const std::vector<std::string> order{"images",   "scores",        "evidence", "checks",   "latents", "steps",
-                                       "training", "manipulations", "runs",     "measures", "version", "load"};
+  const std::vector<std::string> order{"images",  "scores",     "evidence",      "checks", "latents",
+                                       "steps",   "training",   "manipulations", "runs",   "measures",
+                                       "version", "provenance", "load"};
   const auto rank = [&](const ReportSection& section) {
     for (std::size_t i = 0; i < order.size(); ++i) {
       const std::string& name = order[i];
@@ -195,6 +196,7 @@ Report makeReport(const Findings& findings, const ReportSettings& settings, cons
     addEvaluations(parts);
     addManipulations(parts);
     addTrainings(parts);
+    addProvenance(parts);
     addLoaders(parts);
   } catch (const nlohmann::json::exception& e) {
     throw Error(ErrorKind::BadFile, findings.path + " holds JSON that does not say what it should: " + e.what(),

@@ -41,6 +41,7 @@ struct ReportTable {
   std::vector<std::vector<ReportCell>> rows;  // as many cells as columns; the first one names the row
   std::vector<std::vector<ReportCell>> foot;  // stays below whatever the order
   double dotsTo = 1;
+  std::string folded;  // where not empty, closed at first behind this summary
 };
 
 struct ReportCode {
@@ -52,6 +53,7 @@ struct ReportCode {
 
 struct ReportFacts {
   std::vector<std::pair<std::string, std::string>> facts;  // name, value
+  std::string folded;                                      // as a table's
 };
 
 struct ReportText {

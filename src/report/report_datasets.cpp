@@ -327,6 +327,7 @@ class DatasetPart {
       MatrixChart chart;
       chart.title = "Ground-truth and perceived distances";
       chart.ownScales = true;
+      chart.together = 1 + sources.size();
       std::vector<PerceivedStructure> structures;
       for (const NamedSource& source : sources)
         structures.push_back(perceivedStructure(*source.source, ReconstructionLoss::MeanSquaredError,

@@ -39,6 +39,8 @@ void addTrainings(ReportParts& parts);
 void addVersions(ReportParts& parts);
 // Pictures and what is measured on the images; the factors' names, for those that come after.
 void addDatasets(ReportParts& parts);
+// What the results were made from: sources, identities, settings, and the commands that make them again.
+void addProvenance(ReportParts& parts);
 void addLoaders(ReportParts& parts);
 
 }  // namespace offaxis

@@ -220,6 +220,19 @@ TEST(Report, MigOverStepsTakesEvaluationsThatDifferInThem) {
   EXPECT_EQ(reportOf(kResults + "shapes3d-r-third").figure("mig-over-steps"), nullptr);
 }
 
+TEST(Report, ProvenanceNamesSourcesAndMakesTheRunsAgain) {
+  const Report report = reportOf(kResults + "shapes3d-r-third");
+  const ReportTable* sources = tableOf(report, "provenance-1-sources");
+  ASSERT_NE(sources, nullptr);
+  EXPECT_EQ(sources->rows.size(), 27u) << "nine arms of three perturbations";
+  EXPECT_EQ(sources->rows[0][3].text, "9fce0ff01f8b0d040fee1ec243fda0e082e10f1d59dbdcb6470a30d64d7014dd");
+  const std::string page = reportPage(report);
+  EXPECT_NE(page.find("original@3000:3004=shapes3d"), std::string::npos);
+  EXPECT_NE(page.find("--profile quick --steps 2500 --latents 6 --beta 16 --loss bernoulli --net conv32"),
+            std::string::npos);
+  EXPECT_NE(page.find("SHA-256 71941360c4d817125f542efaadeb33"), std::string::npos) << "psi.h5's own digest";
+}
+
 TEST(Report, AVersionShowsItsChecksAndRoots) {
   const Report report = reportOf(OFFAXIS_SOURCE_DIR "/manifests/dsprites-r-quick/1.0.0.json");
   EXPECT_EQ(report.title, "dsprites-r-quick 1.0.0");
