@@ -50,7 +50,8 @@ void nameReport(const Findings& findings, Report& report) {
   } else {
     report.title = datasets.empty() ? "Training" : datasets;
   }
-  report.subtitle = joined(kinds, " and ");
+  for (std::size_t i = 0; i < kinds.size(); ++i)
+    report.subtitle += (i == 0 ? "" : i + 1 == kinds.size() ? " and " : ", ") + kinds[i];
   if (findings.versions.size() == 1 && !datasets.empty()) report.subtitle += " of " + datasets;
 }
 

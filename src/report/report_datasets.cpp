@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <filesystem>
 
 #include "core/error.h"
 #include "measure/alignment.h"
@@ -379,7 +380,10 @@ void addLoaders(ReportParts& parts) {
   if (!parts.settings.only.empty()) return;
   std::vector<std::string> ignored;
   std::string file = "modified.h5", emit;
+  std::string where;
   for (const FoundVersion& found : parts.findings.versions) {
+    if (!where.empty()) break;
+    where = found.directory;
     for (const Json& entry : found.manifest.at("reproduces").at("files")) {
       file = entry.at("path").get<std::string>();
       if (entry.at("variant") == "modified") break;
@@ -410,6 +414,12 @@ void addLoaders(ReportParts& parts) {
                         "Load it in Python",
                         "Plain h5py reads what `offaxis` writes; nothing of this project has to be installed.",
                         {}};
+  if (!where.empty() && std::filesystem::exists(where + "/" + file)) {
+    section.introduction += " Paths are those below " + where + ".";
+  } else if (!where.empty()) {
+    section.introduction += " Paths are those below the folder that the files are written to.";
+    emit = "offaxis reproduce " + shellWord(parts.findings.versions[0].path) + " -o again\n";
+  }
   if (!emit.empty()) section.blocks.emplace_back(ReportCode{"emit", "Write the file", "sh", emit});
   section.blocks.emplace_back(ReportCode{"load-h5py", "With h5py", "python",
                                          "import h5py\n\nwith h5py.File(\"" + file +

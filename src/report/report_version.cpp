@@ -164,7 +164,7 @@ void addEvidence(const Json& manifest, ReportParts& parts) {
       const double sd = entry.at("mig").at("sd");
       if (row.points.size() > 1) row.interval = {*row.mean - sd, *row.mean + sd};
       chart.description += (chart.description.empty() ? "Means: " : ", ") + row.name + " " + fixedText(*row.mean);
-      if (number == 1 && parts.report.numbers.size() < 5)
+      if (number == 1 && parts.findings.evaluations.empty() && parts.report.numbers.size() < 5)
         parts.report.numbers.push_back(
             {"MIG, " + row.name, fixedText(*row.mean),
              "\u00b1 " + fixedText(sd) + ", " + std::to_string(row.points.size()) + " runs"});
@@ -196,7 +196,7 @@ void addVersions(ReportParts& parts) {
     ReportSection section;
     section.id = first ? "version" : "version-" + std::to_string(number);
     section.title =
-        "Provenance: " + manifest.at("name").get<std::string>() + " " + manifest.at("version").get<std::string>();
+        "Version: " + manifest.at("name").get<std::string>() + " " + manifest.at("version").get<std::string>();
     section.introduction = manifest.value("description", std::string());
     ReportFacts facts;
     for (const char* key : {"license", "url", "creator"}) {

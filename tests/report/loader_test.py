@@ -41,6 +41,7 @@ for source, shape, labels in (("xysquares:spacing=1", "(256, 64, 64, 3)", "(256,
         run(offaxis, "report", "tiny/1.0.0", "-o", "page.html", cwd=directory)
         with open(os.path.join(directory, "page.html"), encoding="utf-8") as file:
             page = file.read()
+        assert "Paths are those below tiny/1.0.0." in page
         version = os.path.join(directory, "tiny/1.0.0")
         said = python(snippet(page, "load-h5py"), version)
         assert said.startswith(f"{shape} uint8 {labels} float64\n"), said
