@@ -91,7 +91,7 @@ class Reader {
     } else if (fs::is_directory(path, error)) {
       visit(path, "", 0);
       addPsiNear(path);
-      addPsiNear(fs::absolute(path).lexically_normal().parent_path() == path ? path : path / "..");
+      addPsiNear(path / "..");
     } else {
       throw Error(ErrorKind::BadFile, findings_.path + " is neither a folder nor a manifest",
                   "give a folder of offaxis manipulate, evaluate, train or publish");
@@ -158,7 +158,8 @@ class Reader {
         findings_.trainings.push_back(std::move(found));
       });
     }
-    const bool runs = fs::is_directory(directory / "runs");
+    std::error_code unreadable;
+    const bool runs = fs::is_directory(directory / "runs", unreadable);
     if (isFile(directory / "results.json")) {
       attempt((directory / "results.json").string(), [&] {
         Json results = readJson(directory / "results.json", {"rows", "summary", "configuration"}, "evaluation's");

@@ -333,8 +333,6 @@ class Page {
     html_ += facts.folded.empty() ? "</dl>\n" : "</dl></details>\n";
   }
 
-  void add(const ReportText& text) { html_ += "<p>" + prose(text.text) + "</p>\n"; }
-
   const Report& report_;
   std::string html_;
 };

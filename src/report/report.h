@@ -56,11 +56,7 @@ struct ReportFacts {
   std::string folded;                                      // as a table's
 };
 
-struct ReportText {
-  std::string text;
-};
-
-using ReportBlock = std::variant<ReportFigure, ReportTable, ReportCode, ReportFacts, ReportText>;
+using ReportBlock = std::variant<ReportFigure, ReportTable, ReportCode, ReportFacts>;
 
 struct ReportSection {
   std::string id, title, introduction;

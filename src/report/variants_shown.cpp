@@ -24,12 +24,17 @@ std::string settingOf(const std::string& expression, const std::string& key) {
   return expression.substr(at, expression.find(',', at) - at);
 }
 
+// 0 where it names none, or none that is a number.
 std::uint32_t sizeOf(const std::string& resolved) {
   const std::string base = resolved.substr(0, resolved.find('+'));
   const std::size_t at = base.find("size=");
   if (at == std::string::npos) return 0;
-  return static_cast<std::uint32_t>(
-      parseUnsigned(base.substr(at + 5, base.find(',', at) - at - 5), "size", 1, 1u << 16));
+  try {
+    return static_cast<std::uint32_t>(
+        parseUnsigned(base.substr(at + 5, base.find(',', at) - at - 5), "size", 1, 1u << 16));
+  } catch (const Error&) {
+    return 0;
+  }
 }
 
 // psi.h5 by its digest among the files that lie near the report's folder.
