@@ -90,8 +90,9 @@ int main(int argc, char** argv) {
                                  {"figures", report.figureIds()},
                                  {"missing", report.missing}});
     } else {
-      std::cout << settings.output << ": " << report.figureIds().size() << " figures, " << formatBytes(bytes.size())
-                << '\n';
+      const std::size_t figures = report.figureIds().size();
+      std::cout << settings.output << ": " << figures << (figures == 1 ? " figure, " : " figures, ")
+                << formatBytes(bytes.size()) << '\n';
       for (const std::string& line : report.missing) std::cout << "missing: " << line << '\n';
     }
     return 0;

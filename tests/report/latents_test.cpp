@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "report/gif.h"
+#include "report/page.h"
 #include "support/expect_error.h"
 #include "support/temp_directory.h"
 
@@ -131,6 +132,30 @@ TEST(LatentPictures, TheLatentThatVariesMostComesFirst) {
   const auto chart = std::get<MatrixChart>(informationChart(toy()));
   EXPECT_EQ(chart.panels[0].rows[0], "latent 1");
   EXPECT_EQ(chart.panels[0].values[0], 1.5);
+}
+
+TEST(LatentPictures, StandInTheReportOfTheirRun) {
+  const TempDirectory d;
+  const std::string run = d / "grid/evaluation/runs/original_beta-vae_0";
+  writeLatentPictures(toy(), run + "/pictures", Overwrite::Refuse);
+  writeTextFile(run + "/run.json",
+                R"({"status": "complete", "settings": {"model": "beta-vae"}, "curve": [
+                    {"step": 1, "reconstruction": 9, "kl": 0}, {"step": 2, "reconstruction": 5, "kl": 1}]})",
+                Overwrite::Refuse);
+  const Report report = makeReport(readFindings(d / "grid"), {}, {});
+  for (const char* id : {"traversal", "reconstructions", "information", "training-reconstruction", "training-kl"})
+    EXPECT_NE(report.figure(id), nullptr) << id;
+  EXPECT_EQ(report.figure("traversal")->gif.substr(0, 6), "GIF89a");
+  EXPECT_NE(report.figure("traversal")->command.find("--checkpoint " + run), std::string::npos);
+  const std::string page = reportPage(report);
+  EXPECT_NE(page.find("src=\"data:image/gif;base64,R0lGODlh"), std::string::npos);
+  // Damaged ones are missed, the run is shown.
+  writeTextFile(run + "/pictures/latents-tiles.png", "torn", Overwrite::Replace);
+  const Report torn = makeReport(readFindings(d / "grid"), {}, {});
+  EXPECT_EQ(torn.figure("traversal"), nullptr);
+  EXPECT_NE(torn.figure("training-kl"), nullptr);
+  ASSERT_EQ(torn.missing.size(), 1u);
+  EXPECT_NE(torn.missing[0].find("latents-tiles.png"), std::string::npos);
 }
 
 TEST(LatentPictures, DamagedOnesAreRefused) {
