@@ -36,8 +36,7 @@ const cli::Verb kVerb{
      {"hash", "", "", "compute the content root and the SHA-256 over all raw image bytes"},
      {"force", "", "", "replace an existing PNG"}},
     {"xysquares:spacing=1 --png sheet.png", "modified.h5 --hash --json",
-     "shapes3d modified=shapes3d+modified:psi=run/psi.h5 --picture plane --factors floor_hue,wall_hue --png "
-     "plane.png"}};
+     "shapes3d.h5 modified=m.h5 --picture plane --factors floor_hue,wall_hue --png plane.png"}};
 
 constexpr std::uint64_t kDistancePairs = 20000;
 
