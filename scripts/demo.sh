@@ -46,8 +46,10 @@ say "6/7 publish"
 [ -d published/$name/1.0.0 ] || offaxis publish --allow-dirty modified.h5 noise.h5 --psi run/psi.h5 --evidence evaluation/results.json \
   --name $name --version 1.0.0 -o published "${quietly[@]}"
 
-say "7/7 check the published version, bytes and content"
+say "7/7 check the published version, bytes and content; draw all of it on one page"
 offaxis check published/$name/1.0.0 --content "${quietly[@]}"
+
+offaxis report . -o report.html --force "${quietly[@]}"
 
 say "done"
 cat evaluation.txt
@@ -56,6 +58,7 @@ cat <<END
 pictures   $out/original.png
            $out/modified.png
            $out/noise.png
+report     $out/report.html
 results    $out/evaluation/results.json, $out/run/log.json
 published  $out/published/$name/1.0.0
 END

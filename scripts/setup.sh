@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 packages=(ca-certificates git g++ cmake ninja-build pkg-config ccache
-  libtorch-dev libopencv-dev libhdf5-dev libboost-program-options-dev libgtest-dev
+  libtorch-dev libopencv-dev libgif-dev libhdf5-dev libboost-program-options-dev libgtest-dev
   libdeflate-dev libzip-dev libssl-dev nlohmann-json3-dev libeigen3-dev liblinear-dev)
 
 # With the seconds since the script began, so that one sees where they went.

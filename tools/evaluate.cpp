@@ -1,6 +1,8 @@
 // offaxis evaluate: how much worse models do on a variant, and on its controls.
 #include "experiment/evaluate.h"
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
@@ -39,6 +41,7 @@ const cli::Verb kVerb{
      {"steps", "N", "", "instead of the profile's, for every model"},
      {"net", "NAME", "", "conv64, conv32 or conv32-wide, instead of the profile's"},
      {"learning-rate", "R", "", "instead of the profile's"},
+     {"over-steps", "N", "0", "score MIG at N evenly spaced numbers of steps too, for `offaxis report`"},
      {"show", "", "", "print the table of DIR/results.json and train nothing; takes no ARM"},
      {"device", "NAME", "auto", "auto, cpu, cuda or cuda:N"},
      {"force", "", "", "train anew what DIR/ holds"}},
@@ -78,6 +81,7 @@ Settings parse(const cli::Arguments& arguments) {
   if (arguments.given("net")) train.net = arguments.text("net");
   if (arguments.given("learning-rate")) train.learningRate = arguments.real("learning-rate", 1e-12, 10);
   train.device = arguments.required("device");
+  evaluate.pointsOnTheWay = arguments.integer("over-steps", 0, 1000);
   evaluate.overwrite = arguments.overwrite == Overwrite::Replace;
   return settings;
 }
@@ -146,26 +150,43 @@ void printMig(const cli::Json& results, const std::vector<cli::Json>& summary) {
             << configuration.at("latents") << " latents, beta " << formatReal(configuration.at("beta")) << ", "
             << textOf(configuration, "loss") << "\n\n";
   const Names names(summary);
-  const auto line = [&](const std::string& left, const std::string& runs, const std::string& mig, const Change& change,
-                        const std::string& rotated, const std::string& active) {
-    std::printf("%-*s  %4s  %-15s  %-24s  %-13s  %-15s  %s\n", names.width(), left.c_str(), runs.c_str(), mig.c_str(),
-                change.text.c_str(), change.p.c_str(), rotated.c_str(), active.c_str());
-  };
+  cli::Table table;
+  table.columns = {{"", static_cast<std::size_t>(names.width()), false, 0},
+                   {"runs", 4, true, 3},
+                   {"MIG", 15, false, 0},
+                   {"change [95 % interval]", 24, false, 1},
+                   {"p (Holm)", 13, false, 4},
+                   {"rotated MIG", 15, false, 2},
+                   {"active units", 0, false, 5}};
   std::string against;
-  line("", "runs", "MIG", {"", "change [95 % interval]", "p (Holm)"}, "rotated MIG", "active units");
   for (const cli::Json& row : summary) {
     const Change change = changeOf(row.at("mig"));
     if (!change.from.empty()) against = change.from;
-    line(names.of(row), std::to_string(row.at("runs").get<std::uint64_t>()), meanAndSd(row.at("mig")), change,
-         meanAndSd(row.at("rotated_mig")),
-         isVariational(textOf(row, "model")) ? format("%.1f", row.at("active_units")) : "-");
+    table.rows.push_back({names.of(row), std::to_string(row.at("runs").get<std::uint64_t>()), meanAndSd(row.at("mig")),
+                          change.text, change.p, meanAndSd(row.at("rotated_mig")),
+                          isVariational(textOf(row, "model")) ? format("%.1f", row.at("active_units")) : "-"});
   }
-  std::cout << "\nper seed:\n";
+  const std::size_t width = cli::columnsOf(STDOUT_FILENO);
+  std::vector<std::string> leftOut;
+  std::cout << cli::formatTable(table, width, cli::takesColours(STDOUT_FILENO), leftOut) << "\nper seed:\n";
   for (const cli::Json& row : summary) {
-    std::printf("%-*s ", names.width(), names.of(row).c_str());
-    for (const cli::Json& point : row.at("mig").at("points")) std::printf(" %.3f", point.at("value").get<double>());
-    std::printf("\n");
+    std::string text = names.of(row);
+    text.resize(static_cast<std::size_t>(names.width()), ' ');
+    text += ' ';
+    std::size_t used = text.size();
+    for (const cli::Json& point : row.at("mig").at("points")) {
+      const std::string value = format(" %.3f", point.at("value").get<double>());
+      if (width > 0 && used + value.size() > width) {
+        text += '\n' + std::string(static_cast<std::size_t>(names.width()) + 1, ' ');
+        used = static_cast<std::size_t>(names.width()) + 1;
+      }
+      text += value;
+      used += value.size();
+    }
+    std::cout << text << '\n';
   }
+  if (!leftOut.empty()) std::cout << "\nnot shown for want of width: " << joined(leftOut) << '\n';
+  std::cout.flush();
   const cli::Json& calibration = results.at("calibration");
   std::printf("\nperfect codes score %.3f, randomly rotated factors %.3f +- %.3f; R: %s\n",
               calibration.at("ceiling").get<double>(), calibration.at("floor").get<double>(),

@@ -3,10 +3,12 @@
 #include <iostream>
 #include <optional>
 
+#include "core/error.h"
 #include "datasets/content.h"
 #include "datasets/image_file.h"
 #include "measure/perceived_distance.h"
 #include "report/contact_sheet.h"
+#include "report/dataset_pictures.h"
 #include "tools/cli.h"
 #include "variants/expression.h"
 
@@ -17,15 +19,24 @@ using namespace offaxis;
 const cli::Verb kVerb{
     "inspect",
     "describe a dataset, a file or a variant; draw a contact sheet",
-    "A file's content root is the one that it records; for anything else, and with --hash, it is computed.",
-    {{"SOURCE", true, false, "a source expression: xysquares:spacing=1, x.h5, xysquares+noise:eps=0.1"}},
-    {{"png", "FILE", "", "write a labelled contact sheet with one traversal row per factor"},
-     {"columns", "N", "10", "images a row of the sheet"},
-     {"seed", "N", "0", "of the choice of samples on the sheet and of the pairs"},
+    "A file's content root is the one that it records; for anything else, and with --hash, it is computed.\n"
+    "--picture draws SOURCE beside its VARIANTs, into --png, and describes nothing:\n"
+    "  sheet        a contact sheet of SOURCE alone: samples, and a traversal for each factor (and the description)\n"
+    "  comparison   the same images of each, with their amplified differences from SOURCE\n"
+    "  traversals   a strip for each factor, all others fixed; --factors draws one alone\n"
+    "  plane        two factors at once, and the difference of the first VARIANT: needs --factors A,B",
+    {{"SOURCE", true, false, "a source expression: xysquares:spacing=1, x.h5, xysquares+noise:eps=0.1"},
+     {"VARIANT", false, true, "NAME=SOURCE: what is drawn beside it, under that name"}},
+    {{"png", "FILE", "", "write the picture: a labelled contact sheet unless --picture names another"},
+     {"picture", "NAME", "sheet", "sheet, comparison, traversals or plane"},
+     {"factors", "A,B", "", "of a plane: down, across; of traversals: the one to draw"},
+     {"columns", "N", "10", "images a row of the picture"},
+     {"seed", "N", "0", "of the choice of samples in the picture and of the pairs"},
      {"distances", "", "", "mean squared error where one factor alone varies, over 20,000 pairs a factor"},
      {"hash", "", "", "compute the content root and the SHA-256 over all raw image bytes"},
      {"force", "", "", "replace an existing PNG"}},
-    {"xysquares:spacing=1 --png sheet.png", "modified.h5 --hash --json"}};
+    {"xysquares:spacing=1 --png sheet.png", "modified.h5 --hash --json",
+     "shapes3d.h5 modified=m.h5 --picture plane --factors floor_hue,wall_hue --png plane.png"}};
 
 constexpr std::uint64_t kDistancePairs = 20000;
 
@@ -101,10 +112,53 @@ void printAsJson(const Description& d) {
   cli::printJson("ok", json);
 }
 
+// The picture that --picture asks for, of SOURCE and its VARIANTs.
+std::string pictureOf(const cli::Arguments& arguments, const std::string& kind) {
+  NamedSources sources{{"original", openSource(arguments.positional("SOURCE"))}};
+  if (sources[0].source->info().variant != "original") sources[0].name = sources[0].source->info().variant;
+  for (const std::string& text : arguments.positionals("VARIANT")) {
+    const std::size_t equals = text.find('=');
+    if (equals == 0 || equals == std::string::npos || equals + 1 == text.size())
+      throw Error(ErrorKind::Usage, "'" + text + "' is not NAME=SOURCE", "such as modified=m.h5");
+    sources.push_back({text.substr(0, equals), openSource(text.substr(equals + 1))});
+  }
+  const std::string factors = arguments.text("factors");
+  const std::size_t comma = factors.find(',');
+  const auto columns = static_cast<int>(arguments.integer("columns", 1, 64));
+  Pictures pictures;
+  if (kind == "comparison") {
+    pictures = comparisonPictures(sources, columns, arguments.integer("seed", 0, UINT64_MAX));
+  } else if (kind == "traversals") {
+    pictures = traversalPictures(sources, columns, factors);
+  } else if (kind == "plane") {
+    if (comma == std::string::npos) throw Error(ErrorKind::Usage, "a plane needs two factors", "give --factors A,B");
+    pictures = planePictures(sources, factors.substr(0, comma), factors.substr(comma + 1), columns);
+  } else {
+    throw Error(ErrorKind::Usage, "no picture is called '" + kind + "'", "known: sheet, comparison, traversals, plane");
+  }
+  return labelledPng(pictures, sources[0].source->info().expression());
+}
+
+int draw(const cli::Arguments& arguments, const std::string& kind) {
+  const std::string path = arguments.required("png");
+  StagedFile(path, arguments.overwrite);  // says now, not after the work, that it cannot be written
+  writeTextFile(path, pictureOf(arguments, kind), arguments.overwrite);
+  if (arguments.json) {
+    cli::printJson("ok", {{"picture", path}});
+  } else {
+    std::cout << path << '\n';
+  }
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   return cli::run(argc, argv, kVerb, [](const cli::Arguments& arguments) {
+    const std::string kind = arguments.text("picture");
+    if (kind != "sheet") return draw(arguments, kind);
+    if (!arguments.positionals("VARIANT").empty())
+      throw Error(ErrorKind::Usage, "a contact sheet shows one source", "give --picture comparison");
     const SourcePtr source = openSource(arguments.positional("SOURCE"));
     ContactSheetSettings sheet;
     sheet.columns = static_cast<std::uint32_t>(arguments.integer("columns", 1, 64));

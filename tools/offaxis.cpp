@@ -20,7 +20,7 @@ struct VerbEntry {
   const char* summary;
 };
 
-constexpr std::array<VerbEntry, 19> kVerbs{{
+constexpr std::array<VerbEntry, 21> kVerbs{{
     {"list", "say which datasets, variants, models and metrics there are"},
     {"render", "write a built-in dataset to an HDF5 file"},
     {"import", "read an original dSprites or Shapes3D file into an HDF5 file of ours"},
@@ -32,9 +32,11 @@ constexpr std::array<VerbEntry, 19> kVerbs{{
     {"verify", "check that a modified dataset kept its factors and its budget"},
     {"train", "train a model on a dataset"},
     {"encode", "encode a dataset by a trained model"},
+    {"traverse", "draw the latent traversals and reconstructions of a trained model"},
     {"score", "score codes against factors"},
     {"evaluate", "train and score models on several variants; print the table"},
     {"plot", "draw an evaluation: scores, dose and response, frontier"},
+    {"report", "make one self-contained page of a run, an evaluation or a version"},
     {"publish", "publish files as a checksummed version"},
     {"check", "check a published version"},
     {"reproduce", "regenerate a published version from its manifest"},

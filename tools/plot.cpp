@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "report/chart.h"
 #include "report/evaluation_figures.h"
 #include "storage/staged.h"
 #include "tools/cli.h"
@@ -19,16 +20,27 @@ const cli::Verb kVerb{
     "  scores    every run's MIG, a row for each variant, of one evaluation\n"
     "  dose      its MIG against J_ent - J_dis of its images: needs records of `offaxis axes` among the INPUTs\n"
     "  frontier  MIG against eps, over one evaluation or several\n"
+    "  chart     a chart's data, saved as JSON from a page of `offaxis report`\n"
     "An evaluation is a directory of `offaxis evaluate`, finished or not. The picture is one SVG file; the same files\n"
     "give the same bytes.",
-    {{"FIGURE", true, false, "scores, dose or frontier"},
+    {{"FIGURE", true, false, "scores, dose, frontier or chart"},
      {"INPUT", true, true, "an evaluation's directory, or a record of `offaxis axes`"}},
     {{"output,o", "FILE.svg", "", "the picture"},
      {"rung", "N", "0", "of dose: which KL weight, counted from the lowest"},
      {"force", "", "", "replace FILE.svg"}},
     {"scores evaluation/ -o scores.svg", "dose evaluation/ axes/original.json axes/modified.json -o dose.svg"}};
 
+std::string drawChart(const std::vector<std::string>& inputs) {
+  if (inputs.size() != 1)
+    throw Error(ErrorKind::Usage, "chart draws one file, there are " + std::to_string(inputs.size()));
+  const nlohmann::json json = nlohmann::json::parse(readTextFile(inputs[0]), nullptr, false);
+  ChartDrawing drawing;
+  drawing.standalone = true;
+  return chartSvg(chartFromJson(json, inputs[0]), drawing);
+}
+
 std::string draw(const std::string& figure, const std::vector<std::string>& inputs, std::size_t rung) {
+  if (figure == "chart") return drawChart(inputs);
   std::vector<nlohmann::json> evaluations, records;
   for (const std::string& input : inputs) {
     const bool directory = std::filesystem::is_directory(input);
@@ -51,7 +63,7 @@ std::string draw(const std::string& figure, const std::vector<std::string>& inpu
   } catch (const nlohmann::json::exception& e) {
     throw Error(ErrorKind::BadFile, std::string("the results cannot be read: ") + e.what());
   }
-  throw Error(ErrorKind::Usage, "no figure is called '" + figure + "'", "known: scores, dose, frontier");
+  throw Error(ErrorKind::Usage, "no figure is called '" + figure + "'", "known: scores, dose, frontier, chart");
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
-// Progress on a terminal: a line with rate and ETA, redrawn a few times a second; nothing where stderr is a pipe.
+// What a terminal shows: progress on a line with rate, ETA and a sparkline, redrawn a few times a second (nothing where
+// stderr is a pipe), and tables fitted to the terminal's width. Colours only on a terminal without NO_COLOR.
 #pragma once
 
 #include <chrono>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "core/context.h"
 
@@ -33,6 +35,7 @@ class TerminalProgress final : public Progress {
   std::string label_;
   std::string unit_;
   std::string status_;
+  std::vector<double> history_;  // of the number that status_ begins with
   std::uint64_t total_ = 0;
   std::uint64_t done_ = 0;
   std::uint64_t doneBefore_ = 0;
@@ -43,5 +46,33 @@ class TerminalProgress final : public Progress {
 
 // "1 h 02 min", "3 min 20 s", "12 s"
 std::string formatDuration(double seconds);
+
+// One block character a value, the lowest the smallest, the highest the largest; the last `width` of them.
+std::string sparkline(const std::vector<double>& values, std::size_t width);
+
+// The number of a status that begins with a name and a number, "rec 41.2, KL 7"; false for any other text.
+bool leadingNumber(const std::string& status, double& value);
+
+// Columns of the terminal that `descriptor` is; 0 where it is none (a pipe, a file).
+std::size_t columnsOf(int descriptor);
+
+// Whether `descriptor` takes colours: a terminal that is not "dumb", and NO_COLOR is unset or empty (no-color.org).
+bool takesColours(int descriptor);
+
+struct TableColumn {
+  std::string name;
+  std::size_t atLeast = 0;  // characters
+  bool right = false;       // aligned
+  int dispensable = 0;      // the column of the highest number is left out first; 0: never
+};
+
+struct Table {
+  std::vector<TableColumn> columns;
+  std::vector<std::vector<std::string>> rows;  // as many texts as columns, plain characters
+};
+
+// Lines of columns two spaces apart, the header first. Where they are wider than `width` (0: no limit), columns are
+// left out, and the names of these are returned in `leftOut`. `bold`: the header in bold type.
+std::string formatTable(const Table& table, std::size_t width, bool bold, std::vector<std::string>& leftOut);
 
 }  // namespace offaxis::cli

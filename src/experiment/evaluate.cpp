@@ -47,24 +47,36 @@ struct Cell {
   std::uint64_t seed;
 };
 
-// Runs side by side report to one bar: their steps add up, their own beginnings and ends are not shown.
+// Runs side by side report to one bar: their steps add up, their own beginnings and ends are not shown. One of the
+// workers, the one that leads, shows the loss of its run.
 class GridProgress final : public Progress {
  public:
-  explicit GridProgress(const Context& outer) : outer_(outer) {}
+  GridProgress(const Context& outer, bool leads, const std::function<std::string()>& count)
+      : outer_(outer), leads_(leads), count_(count) {}
   void begin(const std::string&, std::uint64_t, const std::string& unit, std::uint64_t done) override {
-    if (unit == "steps" && done > 0) outer_.advance(done);
     training_ = unit == "steps";
+    if (!training_ || done <= counted_) return;
+    outer_.advance(done - counted_);
+    counted_ = done;
   }
   void advance(std::uint64_t units) override {
-    if (training_) outer_.advance(units);
+    if (!training_) return;
+    counted_ += units;
+    outer_.advance(units);
   }
-  void status(const std::string&) override {}
+  // What follows belongs to another run. One run may be trained in several stretches.
+  void nextRun() { counted_ = 0; }
+  void status(const std::string& text) override {
+    if (leads_ && training_) outer_.status(text + "  " + count_());
+  }
   void end() override { training_ = false; }
   void note(const std::string&) override {}
 
  private:
   const Context& outer_;
-  bool training_ = false;
+  bool leads_ = false, training_ = false;
+  std::uint64_t counted_ = 0;  // steps of this run that the bar has
+  const std::function<std::string()>& count_;
 };
 
 // The psi file that a variant of an expression names, or "".
@@ -436,6 +448,7 @@ class Evaluation {
       row.rotated.value = json.at("rotated_mig").at("value");
       row.rotated.perFactor = json.at("rotated_mig").at("per_factor").get<std::vector<double>>();
       row.scores = json.value("scores", Json::object());
+      row.migOverSteps = stepScores(json.value("mig_over_steps", Json::array()));
       row.reconstruction = json.at("reconstruction");
       row.kl = json.at("kl");
       row.activeUnits = json.at("active_units");
@@ -458,6 +471,7 @@ class Evaluation {
     }
     json["mig"] = {{"value", row.mig.value}, {"per_factor", row.mig.perFactor}};
     json["rotated_mig"] = {{"value", row.rotated.value}, {"per_factor", row.rotated.perFactor}};
+    if (!row.migOverSteps.empty()) json["mig_over_steps"] = stepScoresJson(row.migOverSteps);
     if (!row.scores.empty()) json["scores"] = row.scores;
     json["active_units"] = row.activeUnits;
     json["reconstruction"] = row.reconstruction;
@@ -541,6 +555,51 @@ class Evaluation {
     row.activeUnits = trained.activeUnits;
   }
 
+  static std::vector<StepScore> stepScores(const Json& json) {
+    std::vector<StepScore> scores;
+    for (const Json& point : json) scores.push_back({point.at("steps"), point.at("mig")});
+    return scores;
+  }
+
+  static Json stepScoresJson(const std::vector<StepScore>& scores) {
+    Json json = Json::array();
+    for (const StepScore& score : scores) json.push_back({{"steps", score.steps}, {"mig", score.mig}});
+    return json;
+  }
+
+  // Trains a run in stretches and scores it after each but the last, which is the caller's. The stretches end where the
+  // loss is logged, so that the run ends with the same bits and the same curve as in one go. What was scored is kept
+  // beside the checkpoint; a point that a run of an earlier process has passed is left out.
+  std::vector<StepScore> scoreOnTheWay(const Cell& cell, TrainSettings& train, const Context& context) const {
+    const std::string path = pathOf(cell) + "/mig_over_steps.json";
+    std::vector<StepScore> scores;
+    std::uint64_t done = 0;
+    try {
+      if (!train.overwrite && std::filesystem::exists(path)) scores = stepScores(Json::parse(readTextFile(path)));
+      if (!train.overwrite && std::filesystem::exists(pathOf(cell) + "/run.json"))
+        done = Json::parse(readTextFile(pathOf(cell) + "/run.json")).value("steps_done", std::uint64_t{0});
+    } catch (const nlohmann::json::exception& e) {
+      throw Error(ErrorKind::BadFile, pathOf(cell) + " is damaged: " + e.what(),
+                  "remove it, and the run is made again");
+    }
+    const std::uint64_t all = train.steps;
+    for (std::uint64_t k = 1; k < settings_.pointsOnTheWay; ++k) {
+      const std::uint64_t at = all * k / settings_.pointsOnTheWay / train.logEvery * train.logEvery;
+      const bool known = std::any_of(scores.begin(), scores.end(), [&](const StepScore& s) { return s.steps == at; });
+      if (at == 0 || at < done || known) continue;
+      train.steps = at;
+      trainVae(arms_[cell.arm].source, train, pathOf(cell), context);
+      train.overwrite = false;
+      EncodeSettings encodeSettings;
+      encodeSettings.count = settings_.profile.encodeCount;
+      encodeSettings.device = settings_.profile.train.device;
+      scores.push_back({at, mig(viewOf(encode(arms_[cell.arm].source, pathOf(cell), encodeSettings, context))).value});
+      writeTextFile(path, stepScoresJson(scores).dump() + "\n", Overwrite::Replace);
+    }
+    train.steps = all;
+    return scores;
+  }
+
   EvaluationRow evaluateCell(const Cell& cell, const Context& context) const {
     const OpenArm& arm = arms_[cell.arm];
     EvaluationRow row;
@@ -548,7 +607,10 @@ class Evaluation {
     row.model = cell.model;
     row.seed = cell.seed;
     try {
-      const TrainResult trained = trainVae(arm.source, trainSettings(cell), pathOf(cell), context);
+      TrainSettings train = trainSettings(cell);
+      if (settings_.pointsOnTheWay > 1 && !isSupervised(cell.model))
+        row.migOverSteps = scoreOnTheWay(cell, train, context);
+      const TrainResult trained = trainVae(arm.source, train, pathOf(cell), context);
       row.seconds = trained.seconds;
       if (isSupervised(cell.model)) {
         row.probe = probe(arm.source, pathOf(cell), settings_.profile.train.device, context);
@@ -574,13 +636,17 @@ class Evaluation {
     std::atomic<std::size_t> finished{cells_.size() - open.size()};
     std::mutex mutex;
     std::exception_ptr failure;
-    const auto work = [&] {
-      GridProgress progress(context_);
+    const std::function<std::string()> progressText = [&] {
+      return std::to_string(finished) + " of " + std::to_string(cells_.size()) + " runs done";
+    };
+    const auto work = [&](bool leads) {
+      GridProgress progress(context_, leads, progressText);
       for (std::size_t at = next++; at < open.size(); at = next++) {
         try {
           const Cell& cell = cells_[open[at]];
           const FileLock claim(pathOf(cell) + ".lock");
           if (!claim.held()) continue;  // another process is at it
+          progress.nextRun();
           std::optional<EvaluationRow> row;
           // Another process may have made it since; with --force, only what was made since this one began counts.
           if (!settings_.overwrite || madeSinceStart(cell)) row = readRow(cell);
@@ -592,7 +658,8 @@ class Evaluation {
           const std::lock_guard<std::mutex> lock(mutex);
           rows_[open[at]] = std::move(row);
           writeResults();
-          context_.status(std::to_string(++finished) + " of " + std::to_string(cells_.size()) + " runs done");
+          ++finished;
+          context_.status(progressText());
         } catch (...) {
           const std::lock_guard<std::mutex> lock(mutex);
           if (!failure) failure = std::current_exception();
@@ -603,7 +670,7 @@ class Evaluation {
     };
     std::vector<std::thread> workers;
     const auto count = std::min<std::size_t>(static_cast<std::size_t>(std::max(context_.threads, 1)), open.size());
-    for (std::size_t i = 0; i < count; ++i) workers.emplace_back(work);
+    for (std::size_t i = 0; i < count; ++i) workers.emplace_back(work, i == 0);
     for (std::thread& worker : workers) worker.join();
     context_.end();
     if (!failure) return;

@@ -47,11 +47,19 @@ struct EvaluateSettings {
   // computed from the checkpoints of finished runs.
   std::vector<std::string> metrics;
   EvaluationProfile profile = evaluationProfile("quick");
-  SeedRange seeds;         // empty: 0 to profile.seeds - 1
-  int latents = 0;         // 0: modelDefaults()
-  double beta = -1;        // below 0: modelDefaults()
-  std::string loss;        // empty: modelDefaults()
+  SeedRange seeds;   // empty: 0 to profile.seeds - 1
+  int latents = 0;   // 0: modelDefaults()
+  double beta = -1;  // below 0: modelDefaults()
+  std::string loss;  // empty: modelDefaults()
+  // MIG is also scored at this many evenly spaced numbers of steps, the last one included; 0 and 1: at the end alone.
+  // Plays no part in the result: runs end with the same bits. Finished runs are not trained again for it.
+  std::uint64_t pointsOnTheWay = 0;
   bool overwrite = false;  // train anew what the directory holds
+};
+
+struct StepScore {
+  std::uint64_t steps = 0;
+  double mig = 0;
 };
 
 struct EvaluationRow {
@@ -61,7 +69,8 @@ struct EvaluationRow {
   std::string error;                 // of a failed run; empty otherwise
   std::optional<ProbeResult> probe;  // of a supervised model, which has neither codes nor scores
   MigResult mig;
-  MigResult rotated;  // against R w: see measure/mig.h
+  MigResult rotated;                    // against R w: see measure/mig.h
+  std::vector<StepScore> migOverSteps;  // before the end; empty unless it was asked for
   // {"dci": {..}, ..}, see measure/score_json.h; a metric that could not score the codes has an "error" instead.
   nlohmann::ordered_json scores = nlohmann::ordered_json::object();
   double reconstruction = 0;

@@ -7,7 +7,7 @@
 #include <limits>
 #include <map>
 
-#include "core/text.h"
+#include "report/svg.h"
 
 namespace offaxis {
 namespace {
@@ -20,73 +20,23 @@ constexpr double kBottom = 52;
 // The palette of Okabe and Ito, without its yellow, which is faint on white, and its black, which is the text's.
 constexpr std::array<const char*, 6> kColours{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"};
 
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f", value);
-  std::string result = text;
-  while (result.back() == '0') result.pop_back();
-  if (result.back() == '.') result.pop_back();
-  return result == "-0" ? "0" : result;
-}
-
-// Tick labels need as many decimals as their step has.
-std::string tickText(double value, double step) {
-  const int decimals = std::max(0, static_cast<int>(std::ceil(-std::log10(step) - 1e-9)));
-  char text[32];
-  std::snprintf(text, sizeof text, "%.*f", decimals, std::fabs(value) < step * 1e-6 ? 0.0 : value);
-  return text;
-}
-
-std::string escaped(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += c;
-    }
-  }
-  return result;
-}
-
-std::string textAt(double x, double y, const std::string& anchor, const std::string& text,
-                   const std::string& more = "") {
-  return "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\" text-anchor=\"" + anchor + "\"" + more + ">" +
-         escaped(text) + "</text>\n";
-}
-
-std::string lineBetween(double x1, double y1, double x2, double y2, const std::string& kind) {
-  return "<line class=\"" + kind + "\" x1=\"" + number(x1) + "\" y1=\"" + number(y1) + "\" x2=\"" + number(x2) +
-         "\" y2=\"" + number(y2) + "\"/>\n";
-}
-
 // Series differ in form as well as in colour.
 std::string mark(std::size_t series, double x, double y, const std::string& note, bool hollow = false) {
   constexpr double r = 4;
   const std::string colour = kColours[series % kColours.size()];
   const std::string paint = hollow ? "fill=\"none\" stroke=\"" + colour + "\" stroke-width=\"1.5\""
                                    : "fill=\"" + colour + "\" fill-opacity=\"0.75\"";
-  const std::string title = note.empty() ? "" : "<title>" + escaped(note) + "</title>";
+  const std::string title = note.empty() ? "" : "<title>" + escapedMarkup(note) + "</title>";
   const auto polygon = [&](const std::vector<std::pair<double, double>>& corners) {
     std::string points;
-    for (const auto& [dx, dy] : corners) points += (points.empty() ? "" : " ") + number(x + dx) + "," + number(y + dy);
+    for (const auto& [dx, dy] : corners)
+      points += (points.empty() ? "" : " ") + svgNumber(x + dx) + "," + svgNumber(y + dy);
     return "<polygon points=\"" + points + "\" " + paint + ">" + title + "</polygon>\n";
   };
   switch (series % 4) {
     case 0:
-      return "<circle cx=\"" + number(x) + "\" cy=\"" + number(y) + "\" r=\"" + number(r) + "\" " + paint + ">" +
-             title + "</circle>\n";
+      return "<circle cx=\"" + svgNumber(x) + "\" cy=\"" + svgNumber(y) + "\" r=\"" + svgNumber(r) + "\" " + paint +
+             ">" + title + "</circle>\n";
     case 1:
       return polygon({{-r, -r}, {r, -r}, {r, r}, {-r, r}});
     case 2:
@@ -120,26 +70,26 @@ Axis axisOf(Range range, double from, double to, int count) {
 }
 
 std::string opening(double height, const std::string& title, const std::string& description) {
-  return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + number(kWidth) + " " + number(height) +
-         "\" width=\"" + number(kWidth) + "\" height=\"" + number(height) +
-         "\" role=\"img\" aria-labelledby=\"title description\">\n<title id=\"title\">" + escaped(title) +
-         "</title>\n<desc id=\"description\">" + escaped(description) +
+  return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + svgNumber(kWidth) + " " + svgNumber(height) +
+         "\" width=\"" + svgNumber(kWidth) + "\" height=\"" + svgNumber(height) +
+         "\" role=\"img\" aria-labelledby=\"title description\">\n<title id=\"title\">" + escapedMarkup(title) +
+         "</title>\n<desc id=\"description\">" + escapedMarkup(description) +
          "</desc>\n<style>text{font:12px system-ui,sans-serif;fill:#222}.title{font-size:14px;font-weight:600}"
          ".paper{fill:#fff}.grid{stroke:#ddd}.axis{stroke:#666}.rule{stroke:#666;stroke-dasharray:5 4}"
          ".mean{stroke:#222;stroke-width:2}@media(prefers-color-scheme:dark){text{fill:#ddd}.paper{fill:#16181c}"
          ".grid{stroke:#333}.axis,.rule{stroke:#999}.mean{stroke:#ddd}}</style>\n<rect class=\"paper\" width=\"100%\" "
          "height=\"100%\"/>\n" +
-         textAt(16, 24, "start", title, " class=\"title\"");
+         svgText(16, 24, "start", title, " class=\"title\"");
 }
 
 std::string bottomAxis(const Axis& x, double top, double bottom, const std::string& label) {
   std::string svg;
   for (const double tick : x.ticks) {
-    svg += lineBetween(x.at(tick), top, x.at(tick), bottom, "grid");
-    svg += textAt(x.at(tick), bottom + 18, "middle", tickText(tick, x.step()));
+    svg += svgLine(x.at(tick), top, x.at(tick), bottom, "grid");
+    svg += svgText(x.at(tick), bottom + 18, "middle", tickText(tick, x.step()));
   }
-  svg += lineBetween(x.from, bottom, x.to, bottom, "axis");
-  return svg + textAt((x.from + x.to) / 2, bottom + 40, "middle", label);
+  svg += svgLine(x.from, bottom, x.to, bottom, "axis");
+  return svg + svgText((x.from + x.to) / 2, bottom + 40, "middle", label);
 }
 
 }  // namespace
@@ -184,18 +134,18 @@ std::string scatterSvg(const Plot& plot) {
   const Axis y = axisOf(ys, bottom, kTop, 6);
   std::string svg = opening(height, plot.title, plot.description) + bottomAxis(x, kTop, bottom, plot.xLabel);
   for (const double tick : y.ticks) {
-    svg += lineBetween(x.from, y.at(tick), x.to, y.at(tick), "grid");
-    svg += textAt(kLeft - 8, y.at(tick) + 4, "end", tickText(tick, y.step()));
+    svg += svgLine(x.from, y.at(tick), x.to, y.at(tick), "grid");
+    svg += svgText(kLeft - 8, y.at(tick) + 4, "end", tickText(tick, y.step()));
   }
-  svg += textAt(0, 0, "middle", plot.yLabel,
-                " transform=\"translate(16 " + number((bottom + kTop) / 2) + ") rotate(-90)\"");
+  svg += svgText(0, 0, "middle", plot.yLabel,
+                 " transform=\"translate(16 " + svgNumber((bottom + kTop) / 2) + ") rotate(-90)\"");
   for (const PlotRule& rule : plot.rules) {
     if (rule.vertical) {
-      svg += lineBetween(x.at(rule.at), kTop, x.at(rule.at), bottom, "rule");
-      svg += textAt(x.at(rule.at) + 4, kTop + 12, "start", rule.name);
+      svg += svgLine(x.at(rule.at), kTop, x.at(rule.at), bottom, "rule");
+      svg += svgText(x.at(rule.at) + 4, kTop + 12, "start", rule.name);
     } else {
-      svg += lineBetween(x.from, y.at(rule.at), x.to, y.at(rule.at), "rule");
-      svg += textAt(x.to - 4, y.at(rule.at) - 5, "end", rule.name);
+      svg += svgLine(x.from, y.at(rule.at), x.to, y.at(rule.at), "rule");
+      svg += svgText(x.to - 4, y.at(rule.at) - 5, "end", rule.name);
     }
   }
   for (std::size_t s = 0; s < plot.series.size(); ++s) {
@@ -208,7 +158,7 @@ std::string scatterSvg(const Plot& plot) {
       }
       std::string points;
       for (const auto& [at, sum] : means)
-        points += (points.empty() ? "" : " ") + number(x.at(at)) + "," + number(y.at(sum.first / sum.second));
+        points += (points.empty() ? "" : " ") + svgNumber(x.at(at)) + "," + svgNumber(y.at(sum.first / sum.second));
       svg += "<polyline points=\"" + points + "\" fill=\"none\" stroke=\"" + kColours[s % kColours.size()] +
              "\" stroke-width=\"2\"/>\n";
     }
@@ -216,7 +166,7 @@ std::string scatterSvg(const Plot& plot) {
       svg += mark(s, x.at(point.x), y.at(point.y), series.name + (point.note.empty() ? "" : ": " + point.note));
     const double left = kLeft + 190 * static_cast<double>(s % 3);
     const double down = 420 + kLegendRow * static_cast<double>(s / 3);
-    svg += mark(s, left, down, "") + textAt(left + 10, down + 4, "start", series.name);
+    svg += mark(s, left, down, "") + svgText(left + 10, down + 4, "start", series.name);
   }
   return svg + "</svg>\n";
 }
@@ -239,13 +189,13 @@ std::string stripSvg(const StripPlot& plot) {
   std::string svg =
       opening(bottom + kBottom + 22, plot.title, plot.description) + bottomAxis(x, kTop, bottom, plot.label);
   for (const PlotRule& rule : plot.rules) {
-    svg += lineBetween(x.at(rule.at), kTop, x.at(rule.at), bottom, "rule");
-    svg += textAt(x.at(rule.at), kTop - 6, "middle", rule.name);
+    svg += svgLine(x.at(rule.at), kTop, x.at(rule.at), bottom, "rule");
+    svg += svgText(x.at(rule.at), kTop - 6, "middle", rule.name);
   }
   for (std::size_t r = 0; r < plot.rows.size(); ++r) {
     const StripRow& row = plot.rows[r];
     const double middle = kTop + 8 + kRow * (static_cast<double>(r) + 0.5);
-    svg += textAt(left - 12, middle + 4, "end", row.name);
+    svg += svgText(left - 12, middle + 4, "end", row.name);
     double sum = 0;
     for (const PlotPoint& point : row.points) {
       svg += mark(0, x.at(point.x), middle, row.name + (point.note.empty() ? "" : ", " + point.note));
@@ -255,13 +205,13 @@ std::string stripSvg(const StripPlot& plot) {
       svg += mark(3, x.at(point.x), middle, row.name + (point.note.empty() ? "" : ", " + point.note), true);
     if (!row.points.empty()) {
       const double at = x.at(sum / static_cast<double>(row.points.size()));
-      svg += lineBetween(at, middle - 10, at, middle + 10, "mean");
+      svg += svgLine(at, middle - 10, at, middle + 10, "mean");
     }
   }
   const double down = bottom + kBottom + 4;
-  svg += mark(0, left, down, "") + textAt(left + 10, down + 4, "start", plot.kind + " (bar: mean)");
+  svg += mark(0, left, down, "") + svgText(left + 10, down + 4, "start", plot.kind + " (bar: mean)");
   if (!plot.others.empty())
-    svg += mark(3, left + 220, down, "", true) + textAt(left + 230, down + 4, "start", plot.others);
+    svg += mark(3, left + 220, down, "", true) + svgText(left + 230, down + 4, "start", plot.others);
   return svg + "</svg>\n";
 }
 

@@ -177,8 +177,8 @@ TEST(Tools, EveryVerbsConfigRoundTrips) {
 }
 
 TEST(Tools, HelpNamesEveryOption) {
-  for (const char* verb :
-       {"list", "render", "import", "inspect", "emit", "verify", "publish", "check", "reproduce", "diff"}) {
+  for (const char* verb : {"list", "render", "import", "inspect", "emit", "verify", "publish", "check", "reproduce",
+                           "diff", "plot", "report"}) {
     const Outcome help = shell(std::string("offaxis ") + verb + " --help");
     EXPECT_EQ(help.code, 0) << help.err;
     EXPECT_NE(help.out.find("usage: offaxis " + std::string(verb)), std::string::npos);

@@ -41,13 +41,87 @@ TEST(LearnTools, EveryVerbsConfigRoundTrips) {
   const TempDirectory d;
   for (const std::string line :
        {"manipulate xysquares:spacing=1 --eps 0.05 -o run", "train xysquares:spacing=1 --beta 2 -o run",
-        "encode xysquares:spacing=1 --checkpoint run -o c.npz", "score c.npz --seed 3",
+        "encode xysquares:spacing=1 --checkpoint run -o c.npz",
+        "traverse xysquares:spacing=1 --checkpoint run --steps 5", "score c.npz --seed 3",
         "evaluate a=xysquares b=xysquares+noise:eps=0.1,seed=2 --seeds 2 -o e"}) {
     const std::string verb = line.substr(0, line.find(' '));
     const Outcome dumped = shell("offaxis " + line + " --dump-config | tee " + (d / "c.ini"));
     EXPECT_EQ(dumped.code, 0) << dumped.err;
     EXPECT_EQ(shell("offaxis " + verb + " --config " + (d / "c.ini") + " --dump-config").out, dumped.out) << line;
   }
+}
+
+TEST(LearnTools, TraverseDrawsWhatReportShows) {
+  const TempDirectory d;
+  const std::string run = d / "run";
+  ASSERT_EQ(shell("offaxis train " + kSource + kTiny + "-o " + run).code, 0);
+  const std::string line =
+      "offaxis traverse " + kSource + " --checkpoint " + run + " --steps 3 --reconstructions 2 --count 200";
+  const Outcome drawn = shell(line);
+  ASSERT_EQ(drawn.code, 0) << drawn.err;
+  EXPECT_EQ(contentsOf(run + "/pictures/latents.gif").substr(0, 6), "GIF89a");
+  const json record = json::parse(contentsOf(run + "/pictures/traversal.json"));
+  EXPECT_EQ(record.at("strips").at("latents"), 3);
+  EXPECT_EQ(record.at("information").size(), 3u);
+  EXPECT_EQ(record.at("strips").at("offsets"), json({-2.0, 0.0, 2.0}));
+  EXPECT_EQ(shell(line).code, 4) << "they are there already";
+  const std::string before = contentsOf(run + "/pictures/latents.png");
+  EXPECT_EQ(shell(line + " --force").code, 0);
+  EXPECT_EQ(contentsOf(run + "/pictures/latents.png"), before);
+  EXPECT_EQ(shell(line + " --force --span 0").code, 2);
+  const Outcome made = shell("offaxis report " + run + " --list");
+  ASSERT_EQ(made.code, 0) << made.err;
+  for (const char* id : {"training-reconstruction", "traversal", "reconstructions", "information"})
+    EXPECT_NE(made.out.find(id), std::string::npos) << made.out;
+  // A model without a decoder, a foreign dataset, a missing run.
+  ASSERT_EQ(shell("offaxis train " + kSource + kTiny + "--model pcl -o " + (d / "pcl")).code, 0);
+  const Outcome pcl = shell("offaxis traverse " + kSource + " --checkpoint " + (d / "pcl"));
+  EXPECT_EQ(pcl.code, 3);
+  EXPECT_NE(pcl.err.find("draws no images"), std::string::npos) << pcl.err;
+  EXPECT_EQ(shell("offaxis traverse xysquares:spacing=2,size=32 --checkpoint " + run).code, 3);
+  EXPECT_EQ(shell("offaxis traverse " + kSource + " --checkpoint " + (d / "none")).code, 3);
+}
+
+TEST(LearnTools, ScoringOnTheWayChangesNoRun) {
+  const TempDirectory d;
+  const std::string line =
+      "offaxis evaluate original=" + kSource + " --seeds 1 --steps 200 --net conv32 --latents 2 -o ";
+  ASSERT_EQ(shell(line + (d / "plain")).code, 0);
+  const Outcome scored = shell(line + (d / "scored") + " --over-steps 2");
+  ASSERT_EQ(scored.code, 0) << scored.err;
+  const json plain = json::parse(contentsOf(d / "plain/results.json")).at("rows")[0];
+  json row = json::parse(contentsOf(d / "scored/results.json")).at("rows")[0];
+  ASSERT_EQ(row.at("mig_over_steps").size(), 1u);
+  EXPECT_EQ(row.at("mig_over_steps")[0].at("steps"), 100);
+  EXPECT_EQ(row.at("mig"), plain.at("mig")) << "the same bits";
+  EXPECT_EQ(row.at("kl"), plain.at("kl"));
+  EXPECT_NE(shell("offaxis report " + (d / "scored") + " --list --no-images").out.find("mig-over-steps"),
+            std::string::npos);
+}
+
+TEST(LearnTools, TablesFitTheTerminal) {
+  if (shell("command -v script").code != 0) GTEST_SKIP() << "no script(1), no terminal";
+  const std::string show = "offaxis evaluate --show -o " OFFAXIS_SOURCE_DIR "/results/shapes3d-r-third/evaluation";
+  const auto on = [&](const std::string& columns, const std::string& environment) {
+    return shell("script -qec 'stty cols " + columns + "; " + environment + " " + show + "' /dev/null").out;
+  };
+  const std::string narrow = on("70", "NO_COLOR= TERM=xterm"), plain = on("70", "NO_COLOR=1 TERM=xterm");
+  std::size_t longest = 0;
+  std::istringstream lines(plain);
+  std::string heading;
+  std::getline(lines, heading);  // what the table is of
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("results.json") != std::string::npos || line.find("perfect") == 0 || line.find("changes") == 0)
+      continue;
+    longest = std::max(longest, line.size());
+  }
+  EXPECT_LE(longest, 71u) << plain;
+  EXPECT_NE(plain.find("not shown for want of width: active units"), std::string::npos) << plain;
+  EXPECT_NE(narrow.find("\x1b[1m"), std::string::npos) << "a bold header";
+  EXPECT_EQ(plain.find('\x1b'), std::string::npos) << "NO_COLOR";
+  const std::string piped = shell(show).out;
+  EXPECT_EQ(piped.find('\x1b'), std::string::npos);
+  EXPECT_NE(piped.find("active units"), std::string::npos) << "a pipe gets every column";
 }
 
 TEST(LearnTools, ManipulatePicksItsRotation) {
