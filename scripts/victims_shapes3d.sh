@@ -11,7 +11,7 @@ mkdir -p "$out"
 
 arms=()
 first=5000
-for seed in 321 322 323; do
+for seed in 351 352 353; do
   range=$first:$((first + 1))
   first=$((first + 1))
   arms+=("original@$range=$dataset"
