@@ -253,7 +253,7 @@ TEST(Preservation, WithoutABudgetOnlyItIsNotChecked) {
   expectFailure(verifyPreservation(modified, original, {0}, {}), "budget", 5);
 }
 
-const PreservationCheck& checkOf(const PreservationReport& report, const std::string& name) {
+PreservationCheck checkOf(const PreservationReport& report, const std::string& name) {
   for (const PreservationCheck& check : report.checks) {
     if (check.name == name) return check;
   }
@@ -270,7 +270,7 @@ TEST(Preservation, TheFirstTenOffendersAreListedAndAllAreCounted) {
   }
   for (const int threads : {1, 3}) {
     const PreservationReport report = verify(modified, original, threads);
-    const PreservationCheck& budget = checkOf(report, "budget");
+    const PreservationCheck budget = checkOf(report, "budget");
     EXPECT_EQ(budget.offendingCount, 15u);
     EXPECT_EQ(budget.offendingIndices, std::vector<std::uint64_t>(expected.begin(), expected.begin() + 10));
     EXPECT_EQ(budget.firstOffendingIndex, 40u);

@@ -51,7 +51,7 @@ TEST(Tools, PlainPythonReadsTheFile) {
       (d / "n.h5") +
       "', 'r')\n"
       "x, y = f['images'], f['labels']\n"
-      "print(x.shape, x.dtype, y.shape, y.dtype, list(y[30]), x[5].max() > 0, sorted(f.keys()))\n"
+      "print(x.shape, x.dtype, y.shape, y.dtype, y[30].tolist(), x[5].max() > 0, sorted(f.keys()))\n"
       "END");
   EXPECT_EQ(python.out,
             "(40, 64, 64, 3) uint8 (40, 6) float64 [0.0, 0.0, 0.0, 2.0, 0.0, 2.0] True ['images', 'labels']\n")
