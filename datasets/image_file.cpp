@@ -170,6 +170,12 @@ class OwnImageFile final : public ImageFile {
 
   void read(std::uint64_t row, std::uint8_t* image) const override { readRange(row, 1, image); }
 
+  RowRange together(std::uint64_t row) const override {
+    if (rowsPerChunk_ == 0) return {row, 1};
+    const std::uint64_t first = row / rowsPerChunk_ * rowsPerChunk_;
+    return {first, std::min(rowsPerChunk_, rows_ - first)};
+  }
+
   void readRange(std::uint64_t first, std::uint64_t count, std::uint8_t* images) const override {
     const std::uint64_t bytes = info_.shape.bytes();
     if (rowsPerChunk_ == 0) {

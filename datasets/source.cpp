@@ -21,6 +21,7 @@ class ReducedSource final : public Source {
   std::uint64_t gridIndex(std::uint64_t row) const override { return base_->gridIndex(row); }
   std::uint64_t canonicalIndex(std::uint64_t index) const override { return base_->canonicalIndex(index); }
   SourcePtr parent() const override { return base_; }
+  RowRange together(std::uint64_t row) const override { return base_->together(row); }
 
   void read(std::uint64_t row, std::uint8_t* image) const override {
     const ImageShape& full = base_->info().shape;

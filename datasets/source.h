@@ -41,6 +41,12 @@ struct SourceInfo {
   std::string expression() const;
 };
 
+// Rows first .. first + count - 1.
+struct RowRange {
+  std::uint64_t first = 0;
+  std::uint64_t count = 1;
+};
+
 class Source;
 using SourcePtr = std::shared_ptr<const Source>;
 
@@ -58,6 +64,8 @@ class Source {
   virtual void read(std::uint64_t row, std::uint8_t* image) const = 0;
   // Rows first .. first + count - 1, [count,H,W,C].
   virtual void readRange(std::uint64_t first, std::uint64_t count, std::uint8_t* images) const;
+  // The rows, `row` among them, that cost little more to read together than `row` alone: those of one compressed chunk.
+  virtual RowRange together(std::uint64_t row) const { return {row, 1}; }
   // The lowest grid index whose original image has the same bytes as that of `gridIndex`. Variants are keyed by it, so
   // that images which were identical stay identical.
   virtual std::uint64_t canonicalIndex(std::uint64_t gridIndex) const { return gridIndex; }
