@@ -3,11 +3,13 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "core/philox.h"
 #include "core/text.h"
@@ -178,15 +180,11 @@ class Training {
 
   void takeStep() {
     const Losses losses = objective_->evaluate(encoder_, decoder_, batch(rows_, eta_, steps_, step(), settings_.batch));
-    const double reconstruction = finite(losses.reconstruction, "the reconstruction loss");
-    const double kl = finite(losses.kl, "the KL divergence");
-    finite(losses.total, "the loss");
+    terms_[unread_].copy_(torch::stack({losses.reconstruction, losses.kl, losses.total}).detach());
     adam_->step(torch::autograd::grad({losses.total}, adam_->parameters(), {}, {}, false, /*allow_unused=*/true));
     follow();
     at(kStep) += 1;
-    at(kReconstructionSum) += reconstruction;
-    at(kKlSum) += kl;
-    at(kSummed) += 1;
+    if (++unread_ == kUnread || step() % settings_.logEvery == 0 || step() == settings_.steps) readTerms();
     if (step() % settings_.logEvery == 0 || step() == settings_.steps) {
       curve_.push_back({step(), at(kReconstructionSum) / at(kSummed), at(kKlSum) / at(kSummed)});
       at(kReconstructionSum) = at(kKlSum) = at(kSummed) = 0;
@@ -205,16 +203,28 @@ class Training {
     for (std::size_t i = 0; i < average_.size(); ++i) average_[i].lerp_(adam_->parameters()[i], weight);
   }
 
-  double finite(const torch::Tensor& value, const char* term) {
-    const double number = value.item<double>();
-    if (!std::isfinite(number)) diverged(std::string(term) + " is " + formatReal(number));
-    return number;
+  // Losses stay on the device for a while: reading one waits until the device has done all that it was given.
+  void readTerms() {
+    static constexpr std::array<const char*, 3> kNames{"the reconstruction loss", "the KL divergence", "the loss"};
+    const torch::Tensor terms = terms_.slice(0, 0, unread_).to(torch::kCPU).to(torch::kFloat64).contiguous();
+    const double* values = terms.data_ptr<double>();
+    const std::uint64_t first = step() - static_cast<std::uint64_t>(unread_);
+    const auto count = static_cast<std::uint64_t>(std::exchange(unread_, 0));
+    for (std::uint64_t i = 0; i < count; ++i, values += kNames.size()) {
+      for (std::size_t term = 0; term < kNames.size(); ++term) {
+        if (!std::isfinite(values[term]))
+          diverged(std::string(kNames[term]) + " is " + formatReal(values[term]), first + i);
+      }
+      at(kReconstructionSum) += values[0];
+      at(kKlSum) += values[1];
+      at(kSummed) += 1;
+    }
   }
 
-  [[noreturn]] void diverged(const std::string& what) {
+  [[noreturn]] void diverged(const std::string& what, std::uint64_t afterSteps) {
     const bool kept = std::filesystem::exists(checkpointPath(directory_));
     throw Error(
-        ErrorKind::Failed, "training failed at step " + std::to_string(step()) + ": " + what,
+        ErrorKind::Failed, "training failed at step " + std::to_string(afterSteps) + ": " + what,
         std::string("lower the learning rate") + (kept ? "; the last good checkpoint is kept in " + directory_ : ""));
   }
 
@@ -236,9 +246,10 @@ class Training {
   }
 
   void save() {
+    readTerms();
     // A finite loss says nothing about the update after it: never replace a good checkpoint by a broken one.
     for (const torch::Tensor& parameter : adam_->parameters()) {
-      if (!parameter.isfinite().all().item<bool>()) diverged("a parameter is not finite");
+      if (!parameter.isfinite().all().item<bool>()) diverged("a parameter is not finite", step());
     }
     at(kSeconds) = seconds();
     NamedTensors tensors = state();
@@ -352,7 +363,10 @@ class Training {
   std::vector<ProbeHead> heads_;       // of a supervised model
   std::vector<std::string> names_;
   std::unique_ptr<Adam> adam_;
-  std::vector<torch::Tensor> average_;  // of the weights, in Adam's order; empty unless the model is supervised
+  std::vector<torch::Tensor> average_;         // of the weights, in Adam's order; empty unless the model is supervised
+  static constexpr std::int64_t kUnread = 64;  // steps
+  torch::Tensor terms_ = torch::zeros({kUnread, 3}, torch::TensorOptions(torch::kFloat32).device(device_));
+  std::int64_t unread_ = 0;  // steps whose terms wait there
   torch::Tensor progress_ = torch::zeros({kSlots}, torch::kFloat64);
   std::vector<CurvePoint> curve_;
   Clock::time_point started_ = Clock::now();
