@@ -73,6 +73,15 @@ Tensor fewChannels(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   return y;
 }
 
+// `t` in the memory order of `x`. A tensor of one channel is in both orders at once, and LibTorch takes it for the
+// plain one, which would have oneDNN reorder the layer's large side twice: its strides are spelt out.
+Tensor inOrderOf(const Tensor& x, const Tensor& t) {
+  const at::MemoryFormat order = x.suggest_memory_format();
+  Tensor ordered = t.contiguous(order);
+  if (order != at::MemoryFormat::ChannelsLast || t.size(1) != 1) return ordered;
+  return ordered.as_strided(t.sizes(), {t.size(2) * t.size(3), 1, t.size(3), 1});
+}
+
 class TransposedConvolution : public torch::autograd::Function<TransposedConvolution> {
  public:
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor& weight,
@@ -91,7 +100,7 @@ class TransposedConvolution : public torch::autograd::Function<TransposedConvolu
     const auto saved = context->get_saved_variables();
     const Tensor& x = saved[0];
     const Tensor& weight = saved[1];
-    const Tensor gy = gradients[0].contiguous(x.suggest_memory_format());
+    const Tensor gy = inOrderOf(x, gradients[0]);
     Tensor gx;
     Tensor gw;
     Tensor gb;

@@ -3,12 +3,9 @@
 #include <torch/cuda.h>
 #include <torch/version.h>
 
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
-
 #include "core/error.h"
 #include "core/text.h"
+#include "learn/tensor_memory.h"
 
 namespace offaxis {
 
@@ -40,14 +37,7 @@ std::string torchVersion() {
 
 void prepareTrainingThread() {
   at::set_num_threads(1);
-#if defined(__GLIBC__)
-  static const bool kTuned = [] {
-    constexpr int kMiB = 1 << 20;
-    return mallopt(M_MMAP_THRESHOLD, 32 * kMiB) == 1 && mallopt(M_TRIM_THRESHOLD, 1024 * kMiB) == 1 &&
-           mallopt(M_TOP_PAD, 64 * kMiB) == 1;
-  }();
-  static_cast<void>(kTuned);
-#endif
+  keepTensorMemory();
 }
 
 }  // namespace offaxis

@@ -18,8 +18,8 @@ std::string toString(const torch::Device& device);
 std::string torchVersion();
 
 // To be called by every thread that trains. One intra-op thread: models run side by side, one per core, which beats
-// several threads in one model, and sums do not depend on a thread count. Also keeps glibc from returning each step's
-// tensors to the kernel only to fault them in again, a quarter of a step's time.
+// several threads in one model, and sums do not depend on a thread count. Tensors' memory is kept from then on, see
+// learn/tensor_memory.h.
 void prepareTrainingThread();
 
 }  // namespace offaxis

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/text.h"
+#include "learn/bernoulli.h"
 #include "learn/trainer.h"
 
 namespace offaxis {
@@ -187,10 +188,8 @@ PixelLoss pixelLossFromString(const std::string& text) {
 }
 
 torch::Tensor pixelLoss(PixelLoss loss, const torch::Tensor& output, const torch::Tensor& target) {
-  const torch::Tensor sum = loss == PixelLoss::Bernoulli
-                                ? torch::binary_cross_entropy_with_logits(output, target, {}, {}, at::Reduction::Sum)
-                                : torch::mse_loss(output, target, at::Reduction::Sum);
-  return sum / static_cast<double>(output.size(0));
+  if (loss == PixelLoss::Bernoulli) return bernoulliLosses(output, target).mean();
+  return torch::mse_loss(output, target, at::Reduction::Sum) / static_cast<double>(output.size(0));
 }
 
 torch::Tensor gaussianKl(const torch::Tensor& mu, const torch::Tensor& logVariance) {

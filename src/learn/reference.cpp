@@ -1,5 +1,6 @@
 #include "learn/reference.h"
 
+#include "learn/bernoulli.h"
 #include "learn/conv_transpose.h"
 
 namespace offaxis {
@@ -61,11 +62,10 @@ ReferenceModel::Step ReferenceModel::run(const torch::Tensor& w, const torch::Te
   const torch::Tensor seen = (w + noise).view({draws * images, -1});
   const torch::Tensor output = decoder_->forward(seen);
   const torch::Tensor wanted = target.repeat({draws, 1, 1, 1}).contiguous(torch::MemoryFormat::ChannelsLast);
-  const torch::Tensor error = loss_ == PixelLoss::SquaredError ? (output - wanted).square()
-                                                               : torch::binary_cross_entropy_with_logits(
-                                                                     output, wanted, {}, {}, at::Reduction::None);
+  const torch::Tensor losses =
+      loss_ == PixelLoss::SquaredError ? (output - wanted).square().sum({1, 2, 3}) : bernoulliLosses(output, wanted);
   Step step;
-  step.rec = error.sum({1, 2, 3}).view({draws, images}).mean(0);
+  step.rec = losses.view({draws, images}).mean(0);
   step.kl = 0.5 * (logVariance.exp() - logVariance - 1.0).sum(1);
   if (train) {
     const torch::Tensor loss = (step.rec + weight * step.kl).mean();

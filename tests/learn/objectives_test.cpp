@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "core/error.h"
+#include "learn/adam.h"
+#include "learn/bernoulli.h"
 #include "learn/trainer.h"
 
 namespace offaxis {
@@ -140,6 +142,76 @@ TEST(Objectives, PclTellsSuccessorsByTheirChanges) {
   for (const Tensor& gradient :
        torch::autograd::grad({pcl->evaluate(encoder, decoder, batch).total}, head.parameters()))
     EXPECT_TRUE(gradient.ne(0).all().item<bool>());
+}
+
+// Against the definition in double precision, in both memory orders, and for as many pixels as leave a rest.
+TEST(BernoulliLosses, AgreeWithTheDefinition) {
+  torch::manual_seed(4);
+  for (const auto order : {torch::MemoryFormat::Contiguous, torch::MemoryFormat::ChannelsLast}) {
+    for (const long side : {1L, 5L, 24L}) {
+      const Tensor logits = (4 * torch::randn({3, 3, side, side})).contiguous(order).requires_grad_();
+      const Tensor target = torch::rand({3, 3, side, side});  // not in the order of the logits
+      const Tensor x = logits.detach().to(torch::kFloat64), t = target.to(torch::kFloat64);
+      const Tensor expected = (-t * x.sigmoid().log() - (1 - t) * (-x).sigmoid().log()).sum({1, 2, 3});
+      const Tensor losses = bernoulliLosses(logits, target);
+      EXPECT_LT(((losses - expected) / expected).abs().max().item<double>(), 1e-6);
+      const Tensor weights = torch::tensor({1.f, -2.f, .5f});
+      const Tensor gradient = torch::autograd::grad({(losses * weights).sum()}, {logits})[0];
+      EXPECT_LT((gradient - (x.sigmoid() - t) * weights.view({3, 1, 1, 1})).abs().max().item<double>(), 5e-7);
+    }
+  }
+}
+
+TEST(BernoulliLosses, FarOutLogitsAreExact) {
+  const Tensor logits =
+      torch::tensor({0.f, 30.f, -30.f, 200.f, -200.f, 1e30f, -1e30f}).view({7, 1, 1, 1}).requires_grad_();
+  const Tensor losses = bernoulliLosses(logits, torch::zeros({7, 1, 1, 1}));
+  const std::vector<double> expected{std::log(2.0), 30, std::exp(-30.0), 200, 0, 1e30, 0};
+  for (long i = 0; i < 7; ++i) {
+    const double value = expected[static_cast<std::size_t>(i)];
+    EXPECT_NEAR(losses[i].item<double>(), value, 1e-6 * value + 1e-15) << i;
+  }
+  const Tensor gradient = torch::autograd::grad({losses.sum()}, {logits})[0].flatten();
+  EXPECT_NEAR(gradient[2].item<double>(), std::exp(-30.0), 1e-19) << "small probabilities keep their digits";
+  EXPECT_EQ(gradient[5].item<float>(), 1.f);
+  EXPECT_LT(gradient[6].item<float>(), 1e-37f);
+  for (const float bad : {NAN, INFINITY, -INFINITY})
+    EXPECT_FALSE(bernoulliLosses(torch::full({1, 1, 1, 1}, bad), torch::ones({1, 1, 1, 1})).isfinite().item<bool>() &&
+                 bernoulliLosses(torch::full({1, 1, 1, 1}, bad), torch::zeros({1, 1, 1, 1})).isfinite().item<bool>())
+        << bad;
+}
+
+// LibTorch's own, which other devices and types take.
+TEST(BernoulliLosses, OtherTypesGiveTheSame) {
+  torch::manual_seed(5);
+  const Tensor logits = torch::randn({2, 1, 8, 8}), target = torch::rand({2, 1, 8, 8});
+  const Tensor general = bernoulliLosses(logits.to(torch::kFloat64), target.to(torch::kFloat64));
+  EXPECT_LT((bernoulliLosses(logits, target) - general).abs().max().item<double>(), 1e-4);
+  EXPECT_THROW(bernoulliLosses(logits, torch::zeros({2, 1, 8, 7})), c10::Error);
+  EXPECT_THROW(bernoulliLosses(logits, target.clone().requires_grad_()), c10::Error);
+}
+
+// Three steps by hand (Kingma and Ba, algorithm 1); the one pass over plain floats and the general operations.
+TEST(Adam, FollowsItsDefinition) {
+  torch::manual_seed(6);
+  const Tensor start = torch::randn({7, 5}, torch::kFloat64);
+  std::vector<Tensor> gradients;
+  for (int i = 0; i < 3; ++i) gradients.push_back(torch::randn({5, 7}, torch::kFloat64).t());  // not contiguous
+  Tensor expected = start.clone(), first = torch::zeros_like(start), second = torch::zeros_like(start);
+  for (int i = 0; i < 3; ++i) {
+    const Tensor& g = gradients[static_cast<std::size_t>(i)];
+    first = .9 * first + .1 * g;
+    second = .999 * second + .001 * g * g;
+    expected =
+        expected - .01 * (first / (1 - std::pow(.9, i + 1))) / ((second / (1 - std::pow(.999, i + 1))).sqrt() + 1e-8);
+  }
+  for (const auto type : {torch::kFloat32, torch::kFloat64}) {
+    const Tensor parameter = start.clone().to(type), untouched = start.clone().to(type);
+    Adam adam({parameter, untouched}, .01);
+    for (const Tensor& gradient : gradients) adam.step({gradient.to(type), {}});
+    EXPECT_LT((parameter - expected).abs().max().item<double>(), type == torch::kFloat32 ? 1e-6 : 1e-9);
+    EXPECT_TRUE(untouched.equal(start.to(type))) << "no gradient, no change";
+  }
 }
 
 TEST(Objectives, BernoulliAndSquaredErrorClosedForms) {
