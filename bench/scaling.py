@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 """How time grows with images, threads, latents, batch and models side by side; a table for each, one run.
 
-usage: bench/scaling.py [BUILD] [--psi PSI.h5]
+usage: bench/scaling.py [BUILD] [--psi PSI.h5] [--chart CHART.json]
 Writing: XYSquares rendered (and, with --psi, a modified set emitted from its dataset) for parts of the grid and for one
-and all threads. Training: conv64 steps on random images.
+and all threads. Training: conv64 steps on random images. --chart writes what `offaxis plot chart` draws: the cores' time that the same work takes,
+over doublings; level lines scale, rising ones do not.
 """
 import argparse
 import json
+import math
 import os
 import subprocess
 import tempfile
@@ -25,9 +27,25 @@ def table(title, head, rows):
         print("  " + "  ".join(f"{value:>14}" for value in row))
 
 
+def line(name, colour, costs):
+    """costs: pairs of how much and the cores' time for a unit of work."""
+    start, cost = costs[0]
+    return {"name": name, "points": [[math.log2(a / start), b / cost] for a, b in costs], "colour": colour, "dashed": False,
+            "marked": True, "group": ""}
+
+
+def chart(lines):
+    return {"format": "offaxis-chart", "schema_version": 1, "kind": "lines",
+            "title": "Cores' time for the same work, as there is more of it",
+            "description": "Relative to the least of each: images (written by one thread), threads (that write them), images a batch, "
+                           "latents, threads inside one model, models side by side. What scales stays at 1.",
+            "x_label": "doublings", "y_label": "times the cores' time", "logarithmic": False, "lines": lines, "bands": [],
+            "rules": [{"at": 1, "name": "scales"}]}
+
+
 def writing(program, name, command, total):
     cores = os.cpu_count()
-    rows = []
+    rows, costs = [], []
     with tempfile.TemporaryDirectory() as directory:
         out = os.path.join(directory, "out.h5")
         for threads in sorted({1, cores}):
@@ -36,13 +54,16 @@ def writing(program, name, command, total):
                 spent = min(seconds([program, *command, "--indices", f"0:{images}", "--threads", str(threads), "-q", "--force",
                                      "-o", out]) for _ in range(2))
                 rows.append((threads, images, f"{spent:.2f}", f"{images / spent / 1000:.1f}"))
+                costs.append((threads, images, spent * threads / images))
     table(name, ("threads", "images", "seconds", "k images/s"), rows)
+    return costs
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", nargs="?", default="build/bench")
     parser.add_argument("--psi", help="made for shapes3d")
+    parser.add_argument("--chart", help="a new JSON file")
     arguments = parser.parse_args()
     program = os.path.join(arguments.build, "bin", "offaxis")
     train = os.path.join(arguments.build, "bench", "train_step")
@@ -53,25 +74,37 @@ def main():
             command += ["--" + name, str(value)]
         return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)["ms_per_step"]
 
-    writing(program, "render xysquares:spacing=1", ["render", "xysquares", "--spacing", "1"], 8 ** 6)
+    written = writing(program, "render xysquares:spacing=1", ["render", "xysquares", "--spacing", "1"], 8 ** 6)
     if arguments.psi:
         writing(program, "emit modified shapes3d", ["emit", "shapes3d", "--variant", "modified", "--psi", arguments.psi], 480000)
 
-    table("one training step, batch 64, 3 channels, one thread", ("latents", "ms"),
-          [(latents, f"{step(steps=12, latents=latents):.1f}") for latents in (6, 10, 32, 128)])
-    rows = [(batch, time_, time_ / batch) for batch in (16, 32, 64, 128, 256)
-            for time_ in (step(steps=max(768 // batch, 3), batch=batch),)]
+    by_latents = [(latents, step(steps=12, latents=latents)) for latents in (6, 10, 32, 128)]
+    table("one training step, batch 64, 3 channels, one thread", ("latents", "ms"), [(n, f"{ms:.1f}") for n, ms in by_latents])
+    by_batch = [(batch, step(steps=max(768 // batch, 3), batch=batch)) for batch in (16, 32, 64, 128, 256)]
     table("one training step, 10 latents, one thread", ("batch", "ms", "ms an image"),
-          [(batch, f"{a:.1f}", f"{b:.2f}") for batch, a, b in rows])
-    table("one training step, batch 64, threads inside one model", ("threads", "ms"),
-          [(threads, f"{step(steps=12, threads=threads):.1f}") for threads in sorted({1, os.cpu_count()})])
+          [(batch, f"{ms:.1f}", f"{ms / batch:.2f}") for batch, ms in by_batch])
+    cores = os.cpu_count()
+    by_threads = [(threads, step(steps=12, threads=threads)) for threads in sorted({1, cores})]
+    table("one training step, batch 64, threads inside one model", ("threads", "ms"), [(n, f"{ms:.1f}") for n, ms in by_threads])
 
-    rows = []
-    for models in range(1, os.cpu_count() + 2):  # one more than there are cores
+    by_models = []
+    for models in range(1, cores + 2):  # one more than there are cores
         started = [subprocess.Popen([train, "--json", "--steps", "20"], stdout=subprocess.PIPE) for _ in range(models)]
         times = [json.loads(process.communicate()[0])["ms_per_step"] for process in started]
-        rows.append((models, f"{sum(times) / models:.1f}", f"{sum(1000 / t for t in times):.2f}"))
-    table("models side by side, batch 64, a thread each", ("models", "ms a step", "steps/s in all"), rows)
+        by_models.append((models, sum(times) / models, sum(1000 / t for t in times)))
+    table("models side by side, batch 64, a thread each", ("models", "ms a step", "steps/s in all"),
+          [(models, f"{ms:.1f}", f"{rate:.2f}") for models, ms, rate in by_models])
+
+    if arguments.chart:
+        most = max(images for _, images, _ in written)
+        lines = [line("images", 0, [(n, cost) for threads, n, cost in written if threads == 1]),
+                 line("writing threads", 1, [(threads, cost) for threads, n, cost in written if n == most]),
+                 line("batch", 2, [(n, ms / n) for n, ms in by_batch]),
+                 line("latents", 3, by_latents),
+                 line("threads in a model", 4, [(n, ms * n) for n, ms in by_threads]),
+                 line("models", 5, [(n, min(n, cores) / rate) for n, _, rate in by_models])]
+        with open(arguments.chart, "x") as file:
+            json.dump(chart(lines), file, indent=1)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 // --channels C --batch B --threads T --steps N --json [--latents L]
 // --limits adds what the step's arithmetic would take at the rate that a large matrix product reaches on as many
 // threads in the same run; --source EXPRESSION reads the images from there, a file or a dataset of 64x64 images, and
-// adds the share of a step that this takes.
+// adds the share of a step that this takes; --cached keeps images in memory as `offaxis evaluate` does.
 #include <dlfcn.h>
 #include <torch/torch.h>
 
@@ -11,11 +11,13 @@
 #include <cstdio>
 #include <cstring>
 #include <functional>
+#include <utility>
 
 #include "core/error.h"
 #include "core/philox.h"
 #include "core/text.h"
 #include "learn/adam.h"
+#include "learn/cached_source.h"
 #include "learn/device.h"
 #include "learn/image_feed.h"
 #include "learn/objectives.h"
@@ -32,6 +34,7 @@ struct Settings {
   std::uint64_t steps = 10;
   std::uint64_t latents = 10;
   std::string source;
+  bool cached = false;
   bool limits = false;
   bool json = false;
 };
@@ -162,8 +165,8 @@ Settings parse(int argc, char** argv) {
   Settings settings;
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];
-    if (name == "--json" || name == "--limits") {
-      (name == "--json" ? settings.json : settings.limits) = true;
+    if (name == "--json" || name == "--limits" || name == "--cached") {
+      (name == "--json" ? settings.json : name == "--limits" ? settings.limits : settings.cached) = true;
       continue;
     }
     if (i + 1 == argc) throw Error(ErrorKind::Usage, name + " needs a value");
@@ -183,7 +186,7 @@ Settings parse(int argc, char** argv) {
     } else {
       throw Error(ErrorKind::Usage, "unknown option '" + name + "'",
                   "usage: train_step --channels C --batch B --threads T --steps N --json [--latents L] [--limits] "
-                  "[--source S]");
+                  "[--source S [--cached]]");
     }
   }
   return settings;
@@ -194,8 +197,9 @@ Settings parse(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     const Settings settings = parse(argc, argv);
-    const SourcePtr source =
+    SourcePtr source =
         settings.source.empty() ? std::make_shared<RandomImages>(settings.channels) : openSource(settings.source);
+    if (settings.cached) source = cachedWhereSlow(std::move(source));
     const Times times = train(source, settings);
     std::printf(settings.json ? "{\"ms_per_step\": %.3f" : "%.3f ms per step", times.step);
     if (!settings.source.empty())
