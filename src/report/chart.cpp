@@ -48,16 +48,6 @@ std::string colourClass(int colour) {
   return "c" + std::to_string((colour % kColours + kColours) % kColours);
 }
 
-struct Range {
-  double low = std::numeric_limits<double>::infinity();
-  double high = -std::numeric_limits<double>::infinity();
-  void take(double value) {
-    low = std::min(low, value);
-    high = std::max(high, value);
-  }
-  bool empty() const { return low > high; }
-};
-
 // A linear or logarithmic axis between two pixels.
 class Axis {
  public:

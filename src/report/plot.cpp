@@ -46,15 +46,6 @@ std::string mark(std::size_t series, double x, double y, const std::string& note
   }
 }
 
-struct Range {
-  double low = std::numeric_limits<double>::infinity();
-  double high = -std::numeric_limits<double>::infinity();
-  void take(double value) {
-    low = std::min(low, value);
-    high = std::max(high, value);
-  }
-};
-
 struct Axis {
   std::vector<double> ticks;
   double from, to;  // pixels
@@ -65,7 +56,7 @@ struct Axis {
 };
 
 Axis axisOf(Range range, double from, double to, int count) {
-  if (range.low > range.high) range = {0, 1};  // nothing to show
+  if (range.empty()) range = {0, 1};  // nothing to show
   return {roundTicks(range.low, range.high, count), from, to};
 }
 

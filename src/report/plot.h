@@ -2,6 +2,8 @@
 // Okabe and Ito, and a mark of its own for every series) and by screen readers. The same data give the same bytes.
 #pragma once
 
+#include <algorithm>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,6 +55,17 @@ struct StripPlot {
   std::vector<PlotRule> rules;
 };
 std::string stripSvg(const StripPlot& plot);
+
+// What some values span; empty before the first.
+struct Range {
+  double low = std::numeric_limits<double>::infinity();
+  double high = -std::numeric_limits<double>::infinity();
+  void take(double value) {
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+  bool empty() const { return low > high; }
+};
 
 // About `count` round numbers that cover [low, high]: multiples of 1, 2 or 5 times a power of ten.
 std::vector<double> roundTicks(double low, double high, int count);

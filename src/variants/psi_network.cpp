@@ -248,9 +248,10 @@ void PsiNetwork::validate() const {
       check(bound <= std::numeric_limits<std::int32_t>::max(), name + " could overflow its accumulator");
     }
   }
+  constexpr std::uint64_t kMostImages = std::uint64_t{1} << 40;  // as a factor grid may have
   std::uint64_t images = 1;
   for (const std::uint32_t size : features.factorSizes)
-    images = std::min(images * size, std::uint64_t{1} << 40);  // as many as a factor grid may have
+    images = size != 0 && images > kMostImages / size ? kMostImages : images * size;
   for (std::size_t i = 0; i < restraints.size(); ++i) {
     check(restraints[i].index < images, "it restrains an image that there is not");
     check(i == 0 || restraints[i - 1].index < restraints[i].index, "its restraints are not in ascending order");

@@ -422,6 +422,13 @@ TEST(PsiNetworkTest, RefusesHostileNetworks) {
   EXPECT_EQ(kindOf([] { fixedNetwork().validate(); }), ErrorKind{});
 }
 
+TEST(PsiNetworkTest, FactorsMayHaveMoreCombinationsThanFitIntoAWord) {
+  PsiNetwork net = fixedNetwork();
+  net.features.factorSizes = {1u << 24, 1u << 24, 1u << 24, 1};  // 2^72
+  net.restraints = {{(std::uint64_t{1} << 40) - 1, 1}};
+  EXPECT_EQ(kindOf([&] { net.validate(); }), ErrorKind{});
+}
+
 TEST(PsiNetworkTest, RefusesHostileFiles) {
   EXPECT_EQ(kindOf([] { PsiNetwork::load(scratch("missing.h5")); }), ErrorKind::BadFile);
 
