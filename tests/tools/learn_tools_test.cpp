@@ -430,6 +430,8 @@ TEST(LearnTools, ThePrintedTablesAreThoseOfTheResults) {
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-quick/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-third/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-fourth/evaluation"},
+                                      std::pair{"/docs/manipulation.md", "/results/shapes3d-r-long/evaluation"},
+                                      std::pair{"/docs/manipulation.md", "/results/shapes3d-r-pilot/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/dsprites-r-quick/evaluation"}}) {
     const std::string text = contentsOf(source + page);
     const Outcome shown = shell("offaxis evaluate --show -o '" + source + results + "'");
