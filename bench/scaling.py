@@ -3,8 +3,8 @@
 
 usage: bench/scaling.py [BUILD] [--psi PSI.h5] [--chart CHART.json]
 Writing: XYSquares rendered (and, with --psi, a modified set emitted from its dataset) for parts of the grid and for one
-and all threads. Training: conv64 steps on random images. --chart writes what `offaxis plot chart` draws: the cores' time that the same work takes,
-over doublings; level lines scale, rising ones do not.
+and all threads. Training: conv64 steps on random images. --chart writes what `offaxis plot chart` draws: the cores' time
+that the same work takes, over doublings; level lines scale, rising ones do not.
 """
 import argparse
 import json
@@ -65,6 +65,8 @@ def main():
     parser.add_argument("--psi", help="made for shapes3d")
     parser.add_argument("--chart", help="a new JSON file")
     arguments = parser.parse_args()
+    if arguments.chart and os.path.exists(arguments.chart):  # said before minutes of measuring, not after
+        parser.error(f"{arguments.chart} exists already: name a new file")
     program = os.path.join(arguments.build, "bin", "offaxis")
     train = os.path.join(arguments.build, "bench", "train_step")
 
