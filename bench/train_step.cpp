@@ -3,8 +3,10 @@
 // --channels C --batch B --threads T --steps N --json [--latents L]
 // --limits adds what the step's arithmetic would take at the rate that a large matrix product reaches on as many
 // threads in the same run; --source EXPRESSION reads the images from there, a file or a dataset of 64x64 images, and
-// adds the share of a step that this takes; --cached keeps images in memory as `offaxis evaluate` does.
+// adds the share of a step that this takes; --device cuda trains on a GPU, --precision tf32 or bfloat16 on its tensor
+// cores (a CPU imitates them); --cached keeps images in memory as `offaxis evaluate` does.
 #include <dlfcn.h>
+#include <torch/cuda.h>
 #include <torch/torch.h>
 
 #include <chrono>
@@ -21,6 +23,7 @@
 #include "learn/device.h"
 #include "learn/image_feed.h"
 #include "learn/objectives.h"
+#include "learn/precision.h"
 #include "variants/expression.h"
 
 namespace {
@@ -34,6 +37,8 @@ struct Settings {
   std::uint64_t steps = 10;
   std::uint64_t latents = 10;
   std::string source;
+  std::string device = "cpu";
+  std::string precision = "float32";
   bool cached = false;
   bool limits = false;
   bool json = false;
@@ -120,27 +125,40 @@ double matrixRate(const Settings& settings) {
   return best;
 }
 
+void waitFor(const torch::Device& device) {
+  if (device.is_cuda()) torch::cuda::synchronize(device.index());
+}
+
 // After two steps of warming up.
 Times train(const SourcePtr& source, const Settings& settings) {
   prepareTrainingThread();
   at::set_num_threads(static_cast<int>(settings.threads));
-  const NetSettings net = NetSettings::conv64(source->info().shape, static_cast<int>(settings.latents));
+  const torch::Device device = openDevice(settings.device);
+  NetSettings net = NetSettings::conv64(source->info().shape, static_cast<int>(settings.latents));
+  net.precision = precisionFromString(settings.precision);
+  allowPrecision(net.precision);
   Encoder encoder(net);
   Decoder decoder(net);
   initialise(*encoder, "encoder", 0);
   initialise(*decoder, "decoder", 0);
+  encoder->to(device);
+  decoder->to(device);
   std::vector<torch::Tensor> parameters = encoder->parameters();
   for (const torch::Tensor& parameter : decoder->parameters()) parameters.push_back(parameter);
   Adam adam(parameters, 1e-4);
   const auto objective = makeObjective("beta-vae", {PixelLoss::Bernoulli, 4});
   const Philox rows(0, "bench batches");
   const Philox eta(0, "bench eta");
-  ImageFeed feed(source, torch::kCPU, {});
+  ImageFeed feed(source, device, {});
   constexpr std::uint64_t kWarmup = 2;
   auto start = std::chrono::steady_clock::now();
   Times times;
+  torch::Tensor sum = torch::zeros({}, device);
   for (std::uint64_t step = 0; step < kWarmup + settings.steps; ++step) {
-    if (step == kWarmup) start = std::chrono::steady_clock::now();
+    if (step == kWarmup) {
+      waitFor(device);
+      start = std::chrono::steady_clock::now();
+    }
     std::vector<std::int64_t> drawn(settings.batch);
     for (std::uint64_t i = 0; i < settings.batch; ++i)
       drawn[i] = static_cast<std::int64_t>(rows.below(source->size(), step, i));
@@ -151,11 +169,13 @@ Times train(const SourcePtr& source, const Settings& settings) {
     const torch::Tensor images = feed.gather(drawn);
     if (step >= kWarmup)
       times.read += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - before).count();
-    const Losses losses = objective->evaluate(encoder, decoder, {images, noise});
-    if (!losses.total.isfinite().item<bool>()) throw Error(ErrorKind::Failed, "the loss is not finite");
+    const Losses losses = objective->evaluate(encoder, decoder, {images, sentTo(device, noise)});
+    sum += losses.total.detach();  // read once at the end, as reading waits for a GPU
     adam.step(torch::autograd::grad({losses.total}, adam.parameters()));
   }
+  waitFor(device);
   const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
+  if (!sum.isfinite().item<bool>()) throw Error(ErrorKind::Failed, "the loss is not finite");
   times.step = elapsed.count() / static_cast<double>(settings.steps);
   times.read /= static_cast<double>(settings.steps);
   return times;
@@ -183,10 +203,14 @@ Settings parse(int argc, char** argv) {
       settings.latents = parseUnsigned(value, name, 1, 4096);
     } else if (name == "--source") {
       settings.source = value;
+    } else if (name == "--device") {
+      settings.device = value;
+    } else if (name == "--precision") {
+      settings.precision = value;
     } else {
       throw Error(ErrorKind::Usage, "unknown option '" + name + "'",
                   "usage: train_step --channels C --batch B --threads T --steps N --json [--latents L] [--limits] "
-                  "[--source S [--cached]]");
+                  "[--source S [--cached]] [--device D] [--precision P]");
     }
   }
   return settings;

@@ -41,6 +41,7 @@ const cli::Verb kVerb{
      {"steps", "N", "", "instead of the profile's, for every model"},
      {"net", "NAME", "", "conv64, conv32 or conv32-wide, instead of the profile's"},
      {"learning-rate", "R", "", "instead of the profile's"},
+     {"precision", "NAME", "float32", "while training: float32, tf32 or bfloat16 (a CPU imitates these, slower)"},
      {"over-steps", "N", "0", "score MIG at N evenly spaced numbers of steps too, for `offaxis report`"},
      {"show", "", "", "print the table of DIR/results.json and train nothing; takes no ARM"},
      {"device", "NAME", "auto", "auto, cpu, cuda or cuda:N"},
@@ -80,6 +81,7 @@ Settings parse(const cli::Arguments& arguments) {
   }
   if (arguments.given("net")) train.net = arguments.text("net");
   if (arguments.given("learning-rate")) train.learningRate = arguments.real("learning-rate", 1e-12, 10);
+  train.precision = arguments.required("precision");
   train.device = arguments.required("device");
   evaluate.pointsOnTheWay = arguments.integer("over-steps", 0, 1000);
   evaluate.overwrite = arguments.overwrite == Overwrite::Replace;
@@ -136,6 +138,7 @@ std::string profileOf(const cli::Json& configuration, const cli::Json& steps) {
   std::ostringstream text;
   text << "profile " << textOf(configuration, "profile") << ": " << steps << " steps of " << configuration.at("batch")
        << ", " << textOf(configuration, "net");
+  if (configuration.contains("precision")) text << ", " << textOf(configuration, "precision");
   return text.str();
 }
 

@@ -370,6 +370,7 @@ class Evaluation {
               {"rotation", result_.rotation},
               {"rotation_matrix", rotated_.matrix}};
     // Named only where it is not the first: results made before there was a choice stay what they are.
+    if (train.precision != "float32") json["precision"] = train.precision;
     if (rotated_.coordinates != "levels") json["rotated_coordinates"] = rotated_.coordinates;
     return json;
   }

@@ -36,10 +36,16 @@ std::string difference(const std::string& there, const std::string& here) {
   const auto b = nlohmann::json::parse(here, nullptr, false);
   std::vector<std::string> parts;
   if (a.is_object() && b.is_object()) {
-    for (const auto& [key, value] : b.items()) {
-      if (a.contains(key) && a[key] == value) continue;
-      parts.push_back(key + " is " + (a.contains(key) ? a[key].dump() : "missing") + " there, " + value.dump() +
-                      " here");
+    const auto said = [](const nlohmann::json& json, const std::string& key) {
+      return json.contains(key) ? json[key].dump() : "missing";
+    };
+    const auto compare = [&](const std::string& key) {
+      if (said(a, key) != said(b, key))
+        parts.push_back(key + " is " + said(a, key) + " there, " + said(b, key) + " here");
+    };
+    for (const auto& [key, value] : b.items()) compare(key);
+    for (const auto& [key, value] : a.items()) {
+      if (!b.contains(key)) compare(key);
     }
   }
   return parts.empty() ? "their descriptions differ" : joined(parts);

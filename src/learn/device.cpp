@@ -3,13 +3,18 @@
 #include <torch/cuda.h>
 #include <torch/version.h>
 
+#include <mutex>
+
 #include "core/error.h"
 #include "core/text.h"
+#include "learn/precision.h"
 #include "learn/tensor_memory.h"
 
 namespace offaxis {
 
 torch::Device openDevice(const std::string& name) {
+  static std::once_flag asked;
+  std::call_once(asked, [] { allowPrecision(Precision::Float32); });  // not what a GPU does by itself
   const bool cuda = name.rfind("cuda", 0) == 0 && (name.size() == 4 || name[4] == ':');
   if (name != "auto" && name != "cpu" && !cuda) {
     throw Error(ErrorKind::Usage, "no device is called '" + name + "'", "known: auto, cpu, cuda, cuda:N");
@@ -29,6 +34,11 @@ torch::Device openDevice(const std::string& name) {
 
 std::string toString(const torch::Device& device) {
   return device.str();
+}
+
+torch::Tensor sentTo(const torch::Device& device, const torch::Tensor& t) {
+  if (device.is_cpu()) return t;
+  return t.pin_memory().to(device, /*non_blocking=*/true);  // LibTorch keeps the pinned block until it was read
 }
 
 std::string torchVersion() {

@@ -7,12 +7,17 @@
 
 namespace offaxis {
 
-// "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:N". Throws Error(Usage) for anything else and
+// "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:N". The first
+// call of a program puts a GPU to float32, see learn/precision.h. Throws Error(Usage) for anything else and
 // Error(Unavailable) where that GPU, or a LibTorch that can use one, is missing.
 torch::Device openDevice(const std::string& name);
 
 // "cpu", "cuda:0"
 std::string toString(const torch::Device& device);
+
+// A tensor in the CPU's memory as one on the device, without waiting for a GPU: it is sent by way of pinned memory. On
+// the CPU the tensor itself.
+torch::Tensor sentTo(const torch::Device& device, const torch::Tensor& t);
 
 // "1.13.1", of the LibTorch in use.
 std::string torchVersion();

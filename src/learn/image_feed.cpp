@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/parallel.h"
+#include "learn/device.h"
 
 namespace offaxis {
 namespace {
@@ -45,8 +46,7 @@ torch::Tensor ImageFeed::gather(const std::vector<std::int64_t>& rows) {
   const auto count = static_cast<std::int64_t>(rows.size());
   torch::Tensor bytes;
   if (resident_.defined()) {
-    const torch::Tensor index = torch::tensor(rows, torch::kInt64).to(device_);
-    bytes = resident_.index_select(0, index);
+    bytes = resident_.index_select(0, sentTo(device_, torch::tensor(rows, torch::kInt64)));
   } else {
     if (!staging_.defined() || staging_.size(0) != count) staging_ = emptyImages(*source_, count, torch::kCPU);
     const std::uint64_t imageBytes = source_->info().shape.bytes();
@@ -55,7 +55,7 @@ torch::Tensor ImageFeed::gather(const std::vector<std::int64_t>& rows) {
       source_->read(static_cast<std::uint64_t>(row), image);
       image += imageBytes;
     }
-    bytes = staging_.to(device_);
+    bytes = sentTo(device_, staging_);
   }
   // [B,H,W,C] seen as [B,C,H,W] is channels last already: nothing moves.
   return bytes.to(torch::kFloat32).div_(255.0).permute({0, 3, 1, 2});

@@ -27,6 +27,17 @@ void check(const NetSettings& settings) {
   if (settings.latents < 1) throw Error(ErrorKind::Usage, "a network needs at least one latent");
 }
 
+// op(x, weight, bias) in a precision; the result may be no float32.
+template <typename Op>
+torch::Tensor product(Precision precision, const torch::Tensor& x, const Layer& layer, const Op& op) {
+  return asResult(precision,
+                  op(asOperand(precision, x), asOperand(precision, layer.weight), asBias(precision, layer.bias)));
+}
+
+torch::Tensor dense(Precision precision, const torch::Tensor& x, const Layer& layer) {
+  return product(precision, x, layer, fastLinear);
+}
+
 }  // namespace
 
 NetSettings NetSettings::conv64(ImageShape image, int latents) {
@@ -79,12 +90,17 @@ EncoderImpl::EncoderImpl(const NetSettings& settings) : settings_(settings) {
 }
 
 std::pair<torch::Tensor, torch::Tensor> EncoderImpl::forward(torch::Tensor x) {
+  const Precision precision = settings_.precision;
   for (std::size_t i = 0; i < convolutions_.size(); ++i) {
-    const Layer& layer = convolutions_[i];
-    x = torch::conv2d(x, layer.weight, layer.bias, /*stride=*/2, /*padding=*/settings_.kernels[i] == 4 ? 1 : 0).relu_();
+    const int padding = settings_.kernels[i] == 4 ? 1 : 0;
+    x = product(precision, x, convolutions_[i],
+                [padding](const torch::Tensor& in, const torch::Tensor& weight, const torch::Tensor& bias) {
+                  return torch::conv2d(in, weight, bias, /*stride=*/2, padding);
+                })
+            .relu_();
   }
-  const torch::Tensor features = fastLinear(x.flatten(1), dense_.weight, dense_.bias).relu_();
-  return {fastLinear(features, mu_.weight, mu_.bias), fastLinear(features, logVariance_.weight, logVariance_.bias)};
+  const torch::Tensor features = dense(precision, x.flatten(1), dense_).relu_();
+  return {asFloat32(dense(precision, features, mu_)), asFloat32(dense(precision, features, logVariance_))};
 }
 
 DecoderImpl::DecoderImpl(const NetSettings& settings) : settings_(settings) {
@@ -106,15 +122,16 @@ DecoderImpl::DecoderImpl(const NetSettings& settings) : settings_(settings) {
 }
 
 torch::Tensor DecoderImpl::forward(torch::Tensor z) {
-  torch::Tensor x = fastLinear(z, dense_.weight, dense_.bias).relu_();
-  x = fastLinear(x, spread_.weight, spread_.bias).relu_();
+  const Precision precision = settings_.precision;
+  torch::Tensor x = dense(precision, z, dense_).relu_();
+  x = dense(precision, x, spread_).relu_();
   x = x.view({z.size(0), settings_.channels.back(), kSmallestSide, kSmallestSide})
           .contiguous(torch::MemoryFormat::ChannelsLast);
   for (std::size_t i = 0; i < deconvolutions_.size(); ++i) {
-    x = fastConvTranspose2d(x, deconvolutions_[i].weight, deconvolutions_[i].bias);
+    x = product(precision, x, deconvolutions_[i], fastConvTranspose2d);
     if (i + 1 < deconvolutions_.size()) x = x.relu_();
   }
-  return x;
+  return asFloat32(x);
 }
 
 void initialise(torch::nn::Module& module, const std::string& scope, std::uint64_t seed) {

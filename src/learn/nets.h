@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/factor_grid.h"
+#include "learn/precision.h"
 
 namespace offaxis {
 
@@ -18,6 +19,7 @@ struct NetSettings {
   std::vector<int> channels;  // of the encoder's layers; the decoder runs through them backwards
   std::vector<int> kernels;   // of the encoder's layers, stride 2: 4 (padding 1) or 2 (no padding)
   int dense = 0;
+  Precision precision = Precision::Float32;  // of every layer's product
 
   // The field's standard network, for 64x64 images.
   static NetSettings conv64(ImageShape image, int latents);
@@ -37,7 +39,8 @@ struct Layer {
   torch::Tensor bias;
 };
 
-// Images to a Gaussian code: x f32 [N,C,H,W] in [0,1], channels last -> mu, log variance, f32 [N,L] each.
+// Images to a Gaussian code: x f32 [N,C,H,W] in [0,1], channels last -> mu, log variance, f32 [N,L] each, at any
+// precision.
 class EncoderImpl : public torch::nn::Module {
  public:
   explicit EncoderImpl(const NetSettings& settings);

@@ -429,8 +429,8 @@ class Manipulation {
       coordinates_.of(levels, values.data());
       std::copy(values.begin(), values.end(), w.data_ptr<float>() + i * d_);
     }
-    batch.images = images.permute({0, 3, 1, 2}).to(device_);
-    batch.w = w.to(device_);
+    batch.images = sentTo(device_, images.permute({0, 3, 1, 2}));
+    batch.w = sentTo(device_, w);
     return batch;
   }
 
@@ -440,12 +440,12 @@ class Manipulation {
     for (std::int64_t i = begin; i < end; ++i) {
       features_.real(batch.levelsOf(static_cast<std::size_t>(i), k_), features.data_ptr<float>() + (i - begin) * width);
     }
-    return features.to(device_);
+    return sentTo(device_, features);
   }
 
   // [draws,N,D]; every other draw is the negative of the one before, which cancels the odd part of the noise.
   Tensor noise(const Philox& stream, const std::vector<std::uint64_t>& indices, std::int64_t n, int draws) const {
-    if (s_.draws == 0) return torch::zeros({1, n, d_}).to(device_);
+    if (s_.draws == 0) return torch::zeros({1, n, d_}, device_);
     Tensor eta = torch::empty({draws, n, d_});
     for (int d = 0; d < draws; ++d) {
       float* to = eta.data_ptr<float>() + d * n * d_;
@@ -462,7 +462,7 @@ class Manipulation {
         std::copy(values.begin(), values.end(), to + static_cast<std::int64_t>(i) * each * d_);
       }
     }
-    return eta.to(device_);
+    return sentTo(device_, eta);
   }
 
   Tensor onUnit(const Tensor& images) const { return images.to(torch::kFloat32).div_(255.0); }
@@ -519,7 +519,7 @@ class Manipulation {
         image[p] = static_cast<std::uint8_t>(std::min(std::max(image[p] + delta[p], 0), 255));
       }
     }
-    return images.permute({0, 3, 1, 2}).to(device_);
+    return sentTo(device_, images.permute({0, 3, 1, 2}));
   }
 
   // Both kinds of a member start alike, members differently.

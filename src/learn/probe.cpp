@@ -173,7 +173,7 @@ ProbeResult probe(SourcePtr source, const std::string& runDirectory, const std::
     rows.assign(split.test.begin() + static_cast<std::ptrdiff_t>(first),
                 split.test.begin() + static_cast<std::ptrdiff_t>(std::min(first + kChunk, split.test.size())));
     const torch::Tensor logits = trained.encoder->forward(feed.gather(rows)).first;
-    add(tally, grid, heads, logits, probeLabels(*source, heads, rows).to(where));
+    add(tally, grid, heads, logits, sentTo(where, probeLabels(*source, heads, rows)));
     context.advance(rows.size());
   }
   context.end();

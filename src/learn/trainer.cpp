@@ -20,6 +20,7 @@
 #include "learn/device.h"
 #include "learn/image_feed.h"
 #include "learn/objectives.h"
+#include "learn/precision.h"
 #include "learn/probe.h"
 #include "learn/probe_heads.h"
 #include "learn/run_directory.h"
@@ -74,6 +75,12 @@ TrainSettings resolved(const Source& source, TrainSettings settings) {
   return settings;
 }
 
+NetSettings netSettings(const Source& source, const TrainSettings& settings) {
+  NetSettings net = NetSettings::preset(settings.net, source.info().shape, settings.latents);
+  net.precision = precisionFromString(settings.precision);
+  return net;
+}
+
 // One run, from its settings to its files.
 class Training {
  public:
@@ -83,7 +90,7 @@ class Training {
         directory_(directory),
         context_(context),
         device_(openDevice(settings.device)),
-        net_(NetSettings::preset(settings.net, source_->info().shape, settings.latents)),
+        net_(netSettings(*source_, settings)),
         encoder_(net_),
         decoder_(net_),
         objective_(makeObjective(settings.model, objectiveSettings(*source_, settings))),
@@ -92,6 +99,7 @@ class Training {
         eta_(settings.seed, "eta"),
         steps_(settings.seed, "transitions"),
         feed_(source_, device_, context) {
+    allowPrecision(net_.precision);
     initialise(*encoder_, "encoder", settings_.seed);
     initialise(*decoder_, "decoder", settings_.seed);
     encoder_->to(device_);
@@ -170,10 +178,10 @@ class Training {
       const std::uint64_t draw = rows.below(among, index, i);
       drawn[i] = static_cast<std::int64_t>(learnt_.empty() ? draw : learnt_[draw]);
     }
-    if (!heads_.empty()) return {feed_.gather(drawn), {}, {}, probeLabels(*source_, heads_, drawn).to(device_)};
+    if (!heads_.empty()) return {feed_.gather(drawn), {}, {}, sentTo(device_, probeLabels(*source_, heads_, drawn))};
     torch::Tensor noise = torch::empty({static_cast<std::int64_t>(count), settings_.latents});
     eta.normals(index, noise.data_ptr<float>(), static_cast<std::size_t>(noise.numel()));
-    Batch result{feed_.gather(drawn), noise.to(device_)};
+    Batch result{feed_.gather(drawn), sentTo(device_, noise)};
     if (transitions_) result.following = feed_.gather(transitions_->following(drawn, steps, index));
     return result;
   }
@@ -392,6 +400,8 @@ std::string runIdentity(const Source& source, const TrainSettings& settings) {
                 {"image", toString(source.info().shape)},
                 {"dataset", source.info().dataset},
                 {"source", sourceIdentity(source)}};
+  // Named only where it is not the first: runs made before there was a choice stay what they are.
+  if (settings.precision != "float32") identity["precision"] = settings.precision;
   if (settings.model == "pcl") identity["definition"] = "pcl/1";  // of its regression function and its process in time
   if (isSupervised(settings.model)) identity["definition"] = kProbeDefinition;
   return identity.dump();
@@ -401,7 +411,7 @@ void checkTraining(const Source& source, const TrainSettings& settings) {
   check(settings);
   pixelLossFromString(settings.loss);
   const TrainSettings all = resolved(source, settings);
-  NetSettings::preset(all.net, source.info().shape, all.latents);
+  netSettings(source, all);
   const std::unique_ptr<Objective> objective = makeObjective(all.model, objectiveSettings(source, all));
   if (isSupervised(all.model)) probeSplit(source);
   if (!objective->needsPairs()) return;

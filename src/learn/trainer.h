@@ -27,6 +27,10 @@ struct TrainSettings {
   std::uint64_t steps = 300000;
   double learningRate = 1e-4;  // Adam
   std::uint64_t seed = 0;
+  // Of the networks' products while they train: "float32", "tf32" or "bfloat16". A GPU's tensor cores take the other
+  // two; on a CPU they are imitated, to see what they do, and slower. Codes are computed in float32 afterwards (on a
+  // GPU, in the process that trained with it, in tf32).
+  std::string precision = "float32";
 
   // These never change the result.
   std::string device = "auto";           // "cpu", "cuda", "cuda:N"

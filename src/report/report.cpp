@@ -149,6 +149,7 @@ std::string profileText(const Json& configuration) {
                      " steps of " + number("batch") + ", " + configuration.value("net", std::string("?")) + ", " +
                      number("latents") + " latents, beta " + number("beta") + ", " +
                      configuration.value("loss", std::string("?"));
+  if (configuration.contains("precision")) text += ", " + configuration.at("precision").get<std::string>();
   if (configuration.contains("image")) text += ", images of " + configuration.at("image").get<std::string>();
   return text;
 }

@@ -56,13 +56,9 @@ std::string evaluateCommand(const FoundEvaluation& found) {
   std::string models;
   for (const Json& model : results.at("models")) models += (models.empty() ? "" : ",") + model.get<std::string>();
   command += " --models " + shellWord(models);
-  const std::pair<const char*, const char*> options[] = {{"profile", "profile"},
-                                                         {"steps", "steps"},
-                                                         {"latents", "latents"},
-                                                         {"beta", "beta"},
-                                                         {"loss", "loss"},
-                                                         {"net", "net"},
-                                                         {"learning_rate", "learning-rate"}};
+  const std::pair<const char*, const char*> options[] = {
+      {"profile", "profile"}, {"steps", "steps"}, {"latents", "latents"},     {"beta", "beta"},
+      {"loss", "loss"},       {"net", "net"},     {"precision", "precision"}, {"learning_rate", "learning-rate"}};
   for (const auto& [key, option] : options) {
     if (results.at("configuration").contains(key))
       command += " --" + std::string(option) + " " + shellWord(plainText(results.at("configuration").at(key)));

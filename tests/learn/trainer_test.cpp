@@ -244,6 +244,35 @@ TEST(Trainer, ChecksSettings) {
   expectError(ErrorKind::CannotWrite, "file", [&] { trainVae(square(), tiny(), directory / "file", {}); });
 }
 
+TEST(Trainer, APrecisionIsPartOfARun) {
+  TemporaryDirectory directory;
+  TrainSettings settings = tiny();
+  settings.steps = 60;
+  settings.logEvery = 20;
+  const TrainResult exact = trainVae(square(), settings, directory / "float32", {});
+  const auto described = nlohmann::json::parse(bytesOf(directory / "float32/run.json"));
+  EXPECT_FALSE(described["settings"].contains("precision"));  // runs made before there was a choice stay valid
+  for (const std::string precision : {"tf32", "bfloat16"}) {
+    settings.precision = precision;
+    const TrainResult result = trainVae(square(), settings, directory / precision, {});
+    ASSERT_EQ(result.curve.size(), 3u);
+    EXPECT_NE(result.curve[2].reconstruction, exact.curve[2].reconstruction) << precision;
+    EXPECT_NEAR(result.curve[2].reconstruction / exact.curve[2].reconstruction, 1, 0.1) << precision;
+    const std::string here = "\"" + precision + "\"";
+    expectError(ErrorKind::BadFile, "precision is missing there, " + here + " here",
+                [&] { trainVae(square(), settings, directory / "float32", {}); });
+    TrainSettings other = tiny();
+    expectError(ErrorKind::BadFile, "precision is " + here + " there, missing here",
+                [&] { trainVae(square(), other, directory / precision, {}); });
+    const auto report = nlohmann::json::parse(bytesOf(directory / (precision + "/run.json")));
+    EXPECT_EQ(report["settings"]["precision"], precision);
+    EXPECT_EQ(encode(square(), directory / precision, {}, {}).latents, 3u);
+  }
+  settings.precision = "float64";
+  expectError(ErrorKind::Usage, "bfloat16", [&] { trainVae(square(), settings, directory / "other", {}); });
+  EXPECT_FALSE(std::filesystem::exists(directory / "other"));
+}
+
 TEST(Trainer, EveryRegisteredModelTrains) {
   TemporaryDirectory directory;
   EXPECT_EQ(modelNames(), (std::vector<std::string>{"ae", "beta-vae", "beta-tcvae", "pcl", "probe"}));
