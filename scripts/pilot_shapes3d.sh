@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The second pilot on Shapes3D (64x64, conv64, 10,000 steps, a quarter of an hour a run and core): perturbations with a
-# lower price on their energy and twice the steps of the fourth confirmation's, which mixed the hues only half way at this size, trained
-# at 32x32 and enlarged to 64x64 by `modified`. Settings frozen before these seeds were first used. beta is the quick
-# profile's 16 times the four times as many pixels.
+# The second pilot on Shapes3D (64x64, conv64, 10,000 steps, a quarter of an hour a run and core). Perturbations are
+# trained at 32x32 and enlarged to 64x64 by `modified`, with a lower price on their energy and twice the steps of the
+# fourth confirmation's, which mixed the hues only half way at this size. Settings frozen before these seeds were first
+# used. beta is the quick profile's 16 times the four times as many pixels.
 # Resumable; several processes may share OUT once the perturbations are there. SEEDS names some of the perturbations.
 # usage: [SEEDS=361,362,363] scripts/pilot_shapes3d.sh OUT [BUILD [OPTIONS OF offaxis evaluate..]]
 set -euo pipefail
