@@ -126,7 +126,8 @@ TEST(LearnTools, TablesFitTheTerminal) {
 
 TEST(LearnTools, ManipulatePicksItsRotation) {
   const TempDirectory d;
-  const Outcome made = shell("offaxis manipulate " + kSource + kTinyPsi + "--recipe tint --restrain no -o " + (d / "run"));
+  const Outcome made =
+      shell("offaxis manipulate " + kSource + kTinyPsi + "--recipe tint --restrain no -o " + (d / "run"));
   ASSERT_EQ(made.code, 0) << made.err;
   const json identity = json::parse(contentsOf(d / "run/log.json")).at("identity");
   EXPECT_EQ(identity.at("codes"), "angles");
@@ -432,6 +433,7 @@ TEST(LearnTools, ThePrintedTablesAreThoseOfTheResults) {
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-fourth/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-long/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-pilot/evaluation"},
+                                      std::pair{"/docs/manipulation.md", "/results/dsprites-r-confirmation/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/dsprites-r-quick/evaluation"}}) {
     const std::string text = contentsOf(source + page);
     const Outcome shown = shell("offaxis evaluate --show -o '" + source + results + "'");
