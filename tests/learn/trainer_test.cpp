@@ -63,6 +63,14 @@ TrainSettings tiny() {
   return settings;
 }
 
+// Enough to learn something, with three points of the curve.
+TrainSettings sixtySteps() {
+  TrainSettings settings = tiny();
+  settings.steps = 60;
+  settings.logEvery = 20;
+  return settings;
+}
+
 SourcePtr square() {
   return std::make_shared<Square>();
 }
@@ -94,10 +102,7 @@ const std::vector<std::string> kState{"parameters/encoder/conv0_weight",   "para
 
 TEST(Trainer, LossFallsAndTheRunIsDescribed) {
   TemporaryDirectory directory;
-  TrainSettings settings = tiny();
-  settings.steps = 60;
-  settings.logEvery = 20;
-  const TrainResult result = trainVae(square(), settings, directory / "run", {});
+  const TrainResult result = trainVae(square(), sixtySteps(), directory / "run", {});
   ASSERT_EQ(result.curve.size(), 3u);
   EXPECT_LT(result.curve[2].reconstruction, 0.6 * result.curve[0].reconstruction);
   EXPECT_EQ(result.klPerLatent.size(), 3u);
@@ -246,9 +251,7 @@ TEST(Trainer, ChecksSettings) {
 
 TEST(Trainer, APrecisionIsPartOfARun) {
   TemporaryDirectory directory;
-  TrainSettings settings = tiny();
-  settings.steps = 60;
-  settings.logEvery = 20;
+  TrainSettings settings = sixtySteps();
   const TrainResult exact = trainVae(square(), settings, directory / "float32", {});
   const auto described = nlohmann::json::parse(bytesOf(directory / "float32/run.json"));
   EXPECT_FALSE(described["settings"].contains("precision"));  // runs made before there was a choice stay valid
