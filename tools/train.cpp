@@ -33,7 +33,7 @@ const cli::Verb kVerb{
      {"steps", "N", "300000", "steps in all; a finished run is continued where this grows"},
      {"learning-rate", "R", "0.0001", "of Adam"},
      {"seed", "N", "0", "of initialisation, batches and noise"},
-     {"precision", "NAME", "float32", "of convolutions: float32, tf32 or bfloat16 (a CPU imitates these, slower)"},
+     {"precision", "NAME", "float32", "of the networks: float32, tf32 or bfloat16 (a CPU imitates these, slower)"},
      {"device", "NAME", "auto", "auto, cpu, cuda or cuda:N"},
      {"log-every", "N", "100", "steps averaged into one point of the loss curve"},
      {"checkpoint-every", "N", "2000", "steps between checkpoints"},

@@ -112,7 +112,8 @@ TEST(Precision, NetworksComeAsCloseAsTheirBitsAllow) {
 }
 
 TEST(Precision, AGpuIsKeptToFloat32UnlessTf32IsAllowed) {
-  openDevice("cpu");  // the program's first device takes TF32 off
+  openDevice("cpu");  // the program's first device takes TF32 off, which LibTorch has on
+  EXPECT_FALSE(at::globalContext().allowTF32CuDNN());
   allowPrecision(Precision::Tf32);
   EXPECT_TRUE(at::globalContext().allowTF32CuDNN());
   EXPECT_TRUE(at::globalContext().allowTF32CuBLAS());
