@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/context.h"
+#include "datasets/row_finder.h"
 #include "datasets/source.h"
 
 namespace offaxis {
@@ -34,17 +35,6 @@ struct FactorSeparation {
   std::uint64_t missingRivals = 0;     // left out: not among the originals
   // The smallest |m(i) - o(j)|^2 - |m(i) - o(i)|^2 with i = index, j = other; above 0 where all images are separated.
   std::optional<NearestPair> margin;
-};
-
-// The row of each grid index.
-class RowFinder {
- public:
-  static constexpr std::uint64_t kNone = ~std::uint64_t{0};
-  explicit RowFinder(const Source& source);
-  std::uint64_t operator()(std::uint64_t index) const;  // or kNone
-
- private:
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> places_;  // empty: every row at its own index
 };
 
 struct SeparationReport {

@@ -4,11 +4,11 @@
 #include <cstdio>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
-#include <unordered_map>
 
 #include "core/error.h"
 #include "core/philox.h"
 #include "core/text.h"
+#include "datasets/row_finder.h"
 
 namespace offaxis {
 namespace {
@@ -36,7 +36,7 @@ class Sheet {
     cv::putText(canvas_, words, {x, y}, cv::FONT_HERSHEY_SIMPLEX, scale, kInk, 1, cv::LINE_AA);
   }
 
-  // A row outside [0, size) leaves an empty frame.
+  // A row outside [0, size), such as RowFinder::kNone, leaves an empty frame.
   void image(std::uint64_t row, int column, int y, const std::string& caption) {
     const int x = kMargin + column * (tile_ + kGap);
     text(caption, x, y + tile_ + kCaption - 4, 0.36);
@@ -65,26 +65,6 @@ class Sheet {
   const Source& source_;
   int tile_;
   cv::Mat canvas_;
-};
-
-// Row of a grid index: itself for a full set, looked up for a subset.
-class RowFinder {
- public:
-  explicit RowFinder(const Source& source)
-      : full_(source.size() == source.info().grid.size()), missing_(source.size()) {
-    if (full_) return;
-    for (std::uint64_t row = 0; row < source.size(); ++row) rows_.emplace(source.gridIndex(row), row);
-  }
-  std::uint64_t operator()(std::uint64_t index) const {
-    if (full_) return index;
-    const auto found = rows_.find(index);
-    return found == rows_.end() ? missing_ : found->second;
-  }
-
- private:
-  bool full_;
-  std::uint64_t missing_;
-  std::unordered_map<std::uint64_t, std::uint64_t> rows_;
 };
 
 // The traversals run through the middle of the grid, or through a subset's middle row.

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <optional>
-#include <unordered_map>
 
 #include "core/error.h"
 #include "core/philox.h"
+#include "datasets/row_finder.h"
 
 namespace offaxis {
 namespace {
@@ -41,25 +40,6 @@ std::size_t factorAt(const FactorGrid& grid, const std::string& name) {
   throw Error(ErrorKind::Usage, "no factor that varies is called '" + name + "'", "factors: " + joined(names));
 }
 
-// Rows of grid indices; empty where a subset lacks one.
-class RowFinder {
- public:
-  explicit RowFinder(const Source& source) : full_(source.size() == source.info().grid.size()) {
-    if (full_) return;
-    for (std::uint64_t row = 0; row < source.size(); ++row) rows_.emplace(source.gridIndex(row), row);
-  }
-  std::optional<std::uint64_t> operator()(std::uint64_t index) const {
-    if (full_) return index;
-    const auto found = rows_.find(index);
-    if (found == rows_.end()) return std::nullopt;
-    return found->second;
-  }
-
- private:
-  bool full_;
-  std::unordered_map<std::uint64_t, std::uint64_t> rows_;
-};
-
 std::vector<std::uint32_t> centreOf(const Source& source) {
   const FactorGrid& grid = source.info().grid;
   if (source.size() != grid.size()) return grid.levelsOf(source.gridIndex(source.size() / 2));
@@ -87,8 +67,8 @@ std::vector<std::uint32_t> spreadLevels(std::uint64_t size, int most) {
 }
 
 Pixels imageAt(const Source& source, const RowFinder& rowOf, const std::vector<std::uint32_t>& levels) {
-  const auto row = rowOf(source.info().grid.indexOf(levels));
-  return row ? imageOf(source, *row) : Pixels{};
+  const std::uint64_t row = rowOf(source.info().grid.indexOf(levels));
+  return row == RowFinder::kNone ? Pixels{} : imageOf(source, row);
 }
 
 std::string amplifiedBy(int factor) {
