@@ -26,7 +26,7 @@ const cli::Verb kVerb{
     {{"output,o", "FILE", "", "write settings, source and figures as JSON"},
      {"seed", "N", "0", "of every draw"},
      {"profile", "P", "quick", "quick, pilot or paper"},
-     {"codes", "NAME", "", "what the reference models are handed: levels, or angles of cyclic factors"},
+     {"codes", "NAME", "", "what the reference models are handed: levels, or angles of cyclic factors; A;B: by rung"},
      {"rotation", "NAME", "", "R: blocks, pairs or random; NAME:FACTOR,FACTOR,.. rotates these alone; A;B: by rung"},
      {"loss", "NAME", "", "squared-error or bernoulli"},
      {"ladder", "W,W,...", "", "KL weights, as multiples of the original's pixel variance per factor"},

@@ -35,7 +35,7 @@ const cli::Verb kVerb{
      {"rotation", "NAME", "",
       "of the entangled model: blocks, pairs or random; NAME:FACTOR,FACTOR,.. rotates these alone; A;B: by rung; "
       "auto: pairs of the factors that show most, each with the whole ladder"},
-     {"codes", "NAME", "", "what the reference models are handed: levels, or angles of cyclic factors"},
+     {"codes", "NAME", "", "what the reference models are handed: levels, or angles of cyclic factors; A;B: by rung"},
      {"loss", "NAME", "", "of the reference models: squared-error or bernoulli"},
      {"ladder", "W,W,...", "", "KL weights, as multiples of the pixel variance per factor"},
      {"harmonics", "H,H,...", "", "of psi's rotated inputs; 'none' for none"},
@@ -43,9 +43,11 @@ const cli::Verb kVerb{
      {"draws", "N", "", "noise draws for each image; 0 for reference models without noise"},
      {"ensemble", "N", "", "reference models of each kind at every rung"},
      {"inputs", "NAME", "", "of psi: rotated, factors or one-hot"},
+     {"additive", "yes|no", "no", "psi is a sum of patterns, one for each factor's level: no interactions of factors"},
      {"separation", "W", "", "what psi pays where it carries an image towards another factor level's"},
-     {"restrain", "yes|no", "",
-      "hold psi back, image by image, until each image is nearest to its own factors (`offaxis verify`)"},
+     {"restrain", "HOW", "",
+      "hold psi back until each image is nearest to its own factors (`offaxis verify`): images, or pixels (those that "
+      "tell an image from its rivals); no"},
      {"energy", "W", "", "what psi pays for the sum of its squared changes to an image's pixels"},
      {"inward-slope", "S", "0", "least slope of psi's tanh for gradients that point inwards"},
      {"rate", "R", "", "learning rate of the reference models"},
@@ -81,8 +83,9 @@ ManipulateSettings parse(const cli::Arguments& a) {
   if (a.given("batch")) s.batch = static_cast<int>(a.integer("batch", 2, 4096));
   if (a.given("draws")) s.draws = static_cast<int>(a.integer("draws", 0, 64));
   if (a.given("ensemble")) s.ensemble = static_cast<int>(a.integer("ensemble", 1, 16));
+  if (a.given("additive")) s.additive = yesOrNo(a.text("additive"), "--additive");
   if (a.given("separation")) s.separation = a.real("separation", 0.0, 1e6);
-  if (a.given("restrain")) s.restrain = yesOrNo(a.text("restrain"), "--restrain");
+  if (a.given("restrain")) s.restrain = a.text("restrain");
   if (a.given("energy")) s.energy = a.real("energy", 0.0, 1e6);
   s.inwardSlope = a.real("inward-slope", 0.0, 1.0);
   if (a.given("inputs")) s.inputs = a.text("inputs");
@@ -146,7 +149,7 @@ int main(int argc, char** argv) {
         std::printf("%s %d px %.0f %%", i > 0 ? "," : "", 1 << i, 100.0 * result.deltaSpectrum[i]);
       std::printf("\n");
     }
-    if (settings.restrain) std::cout << "held back on " << result.restrained << " images\n";
+    if (settings.restrain != "no") std::cout << "held back on " << result.restrained << " images\n";
     std::cout << "psi: " << result.psiPath << "\nlog: " << result.logPath << "\n";
     return 0;
   });

@@ -40,6 +40,17 @@ std::vector<std::size_t> chosenFactors(const std::string& list, const FactorGrid
   return chosen;
 }
 
+std::vector<std::string> specsOf(const std::string& specs, const std::string& what, const std::string& hint) {
+  std::vector<std::string> result;
+  std::stringstream list(specs);
+  for (std::string spec; std::getline(list, spec, ';');) result.push_back(spec);
+  if (result.empty() || specs.back() == ';') result.emplace_back();
+  for (const std::string& spec : result) {
+    if (spec.empty()) throw Error(ErrorKind::Usage, what + " of '" + specs + "' is empty", hint);
+  }
+  return result;
+}
+
 }  // namespace
 
 std::vector<double> rotationMatrix(const std::string& spec, const FactorGrid& grid, std::uint64_t seed) {
@@ -168,15 +179,11 @@ std::vector<double> FactorCoordinates::rotation(const std::string& spec, const F
 }
 
 std::vector<std::string> rotationSpecs(const std::string& specs) {
-  std::vector<std::string> result;
-  std::stringstream list(specs);
-  for (std::string spec; std::getline(list, spec, ';');) result.push_back(spec);
-  if (result.empty() || specs.back() == ';') result.emplace_back();
-  for (const std::string& spec : result) {
-    if (spec.empty())
-      throw Error(ErrorKind::Usage, "a rotation of '" + specs + "' is empty", "known: blocks, pairs, random");
-  }
-  return result;
+  return specsOf(specs, "a rotation", "known: blocks, pairs, random");
+}
+
+std::vector<std::string> codesSpecs(const std::string& specs) {
+  return specsOf(specs, "a kind of codes", "known: levels, angles");
 }
 
 bool mixesFactors(const std::vector<double>& rotation, std::size_t row) {

@@ -53,6 +53,8 @@ class FactorCoordinates {
 
 // "A;B;C" -> the specs of several rotations. Throws Error(Usage) for an empty one.
 std::vector<std::string> rotationSpecs(const std::string& specs);
+// The same for names of FactorCoordinates.
+std::vector<std::string> codesSpecs(const std::string& specs);
 
 // Whether coordinate `row` of R mixes factors, rather than being one of them.
 bool mixesFactors(const std::vector<double>& rotation, std::size_t row);

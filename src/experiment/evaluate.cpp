@@ -299,7 +299,8 @@ class Evaluation {
     const Json made = Json::parse(psi.provenance, nullptr, false);
     auto has = [&](const char* key) { return made.is_object() && made.contains(key) && made[key].is_string(); };
     Rotated result;
-    if (has("codes")) result.coordinates = made["codes"];
+    if (has("codes"))
+      result.coordinates = codesSpecs(made["codes"])[0];  // as rotations: the first is what psi starts from
     if (!psi.features.rotation.empty() && result.coordinates == "levels") {
       result.matrix = psi.features.rotation;
     } else if (has("rotation") && made.contains("seed") && made["seed"].is_number_unsigned()) {

@@ -22,6 +22,7 @@
 #include "storage/staged.h"
 #include "variants/delta_spectrum.h"
 #include "variants/psi_network.h"
+#include "variants/psi_pattern.h"
 
 namespace offaxis {
 namespace {
@@ -77,6 +78,10 @@ void check(const ManipulateSettings& s, const SourceInfo& info) {
   if (s.ensemble < 1) usage("an ensemble needs at least one model", "give a positive number");
   if (s.inputs != "rotated" && s.inputs != "factors" && s.inputs != "one-hot")
     usage("no inputs are called '" + s.inputs + "'", "known: rotated, factors, one-hot");
+  if (s.additive && s.inputs == "rotated")
+    usage("an additive psi cannot have rotated inputs, which mix factors", "give --inputs factors or one-hot");
+  if (s.restrain != "no" && s.restrain != "images" && s.restrain != "pixels")
+    usage("psi cannot be restrained by '" + s.restrain + "'", "known: no, images, pixels");
   if (s.warmupSteps == 0 || s.freshSteps == 0)
     usage("reference models need at least one step", "give positive numbers of steps");
 }
@@ -109,11 +114,13 @@ Json settingsJson(const ManipulateSettings& s) {
   // Named only where they are used: runs made before there were these settings stay what they are.
   if (s.ensemble != 1) json["ensemble"] = s.ensemble;
   if (s.inputs != "rotated") json["inputs"] = s.inputs;
+  if (s.additive) json["additive"] = true;
   if (s.codes != "levels") json["codes"] = s.codes;
   if (s.energy > 0) json["energy"] = s.energy;
   if (s.inwardSlope > 0) json["inward_slope"] = s.inwardSlope;
   if (s.separation > 0) json["separation"] = s.separation;
-  if (s.restrain) json["restrain"] = true;
+  if (s.restrain == "images") json["restrain"] = true;  // as it was when there was but this one
+  if (s.restrain == "pixels") json["restrain"] = "pixels";
   return json;
 }
 
@@ -273,9 +280,7 @@ class Manipulation {
         directory_(std::move(directory)),
         context_(context),
         device_(openDevice(s_.device)),
-        loss_(pixelLossFromString(s_.loss)),
-        coordinates_(s_.codes, info_.grid),
-        d_(static_cast<std::int64_t>(coordinates_.count())) {
+        loss_(pixelLossFromString(s_.loss)) {
     check(s_, info_);
     inner_.threads = context.threads;  // no cancellation inside a step: it would leave it half done
     k_ = static_cast<std::int64_t>(info_.grid.factorCount());
@@ -283,19 +288,17 @@ class Manipulation {
       features_.factorSizes.push_back(static_cast<std::uint32_t>(factor.size()));
       features_.factorKinds.push_back(factor.kind);
     }
-    const std::vector<std::string> specs = rotationSpecs(s_.rotation);
-    if (s_.ladder.size() % specs.size() != 0) {
-      usage("there are " + std::to_string(specs.size()) + " rotations and " + std::to_string(s_.ladder.size()) +
-                " rungs to take them in turn",
-            "give the ladder as many rungs, or a multiple of them");
+    const std::vector<std::string> specs = rotationSpecs(s_.rotation), codes = codesSpecs(s_.codes);
+    for (const auto& [count, what] :
+         {std::pair(specs.size(), "rotations"), std::pair(codes.size(), "kinds of codes")}) {
+      if (s_.ladder.size() % count != 0) {
+        usage("there are " + std::to_string(count) + " " + what + " and " + std::to_string(s_.ladder.size()) +
+                  " rungs to take them in turn",
+              "give the ladder as many rungs, or a multiple of them");
+      }
     }
+    for (const std::string& name : codes) coordinates_.emplace_back(name, info_.grid);
     features_.rotation = rotationMatrix(specs[0], info_.grid, s_.seed);
-    std::vector<Tensor> rotations;
-    for (const std::string& spec : specs) {
-      rotations.push_back(torch::tensor(coordinates_.rotation(spec, info_.grid, s_.seed), torch::kFloat64)
-                              .view({d_, d_})
-                              .to(device_, torch::kFloat32));
-    }
     if (s_.inputs == "rotated") {
       features_.harmonics = s_.harmonics;
     } else {
@@ -309,21 +312,28 @@ class Manipulation {
       for (std::uint64_t row = 0; row < base_->size(); ++row) rowOf_[base_->gridIndex(row)] = row;
     }
     eps_ = s_.eps.levels() / 255.0;
-    const NetSettings reference{info_.shape, static_cast<int>(d_), s_.referenceChannels, {}, s_.referenceDense};
     perRung_ = static_cast<std::size_t>(s_.ensemble) * kKinds;
-    for (std::size_t m = 0; m < s_.ladder.size() * perRung_; ++m) {
-      const Tensor& rotation = rotations[m / perRung_ % rotations.size()];
-      models_.emplace_back(reference, s_, m % kKinds == 0 ? rotation : Tensor(), device_);
+    for (std::size_t rung = 0; rung < s_.ladder.size(); ++rung) {
+      const FactorCoordinates& coordinates = coordinates_[codesOf(rung)];
+      const auto d = static_cast<std::int64_t>(coordinates.count());
+      const NetSettings net{info_.shape, static_cast<int>(d), s_.referenceChannels, {}, s_.referenceDense};
+      const Tensor rotation =
+          torch::tensor(coordinates.rotation(specs[rung % specs.size()], info_.grid, s_.seed), torch::kFloat64)
+              .view({d, d})
+              .to(device_, torch::kFloat32);
+      for (std::size_t i = 0; i < perRung_; ++i)
+        models_.emplace_back(net, s_, i % kKinds == 0 ? rotation : Tensor(), device_);
     }
     sums_.assign(kCurveHead + 2 * kKinds * s_.ladder.size(), 0.0);
     const NetSettings net{info_.shape, static_cast<int>(features_.count()), s_.psiChannels, {}, s_.psiDense};
     psi_ = Decoder(net);
     initialise(*psi_, "psi", s_.seed);
-    if (s_.codes == "angles" && !features_.oneHot) {
+    if (codes[0] == "angles" && !features_.oneHot) {
       shapeStartOnAngles(psi_, features_, rotationMatrix(specs[0], info_.grid, s_.seed));
     } else if (!features_.rotation.empty()) {
       shapeStart(psi_, features_);
     }
+    if (s_.additive) patternInputs_ = featuresOfLevels();
     psi_->to(device_);
     psiAdam_.emplace(psi_->parameters(), s_.psiRate);
     identity_ = settingsJson(s_);
@@ -393,12 +403,16 @@ class Manipulation {
     std::vector<std::uint64_t> rows;
     std::vector<std::uint32_t> levels;  // [N,K]
     Tensor images;                      // u8 [N,C,H,W], channels last
-    Tensor w;                           // f32 [N,D]: coordinates
+    std::vector<Tensor> w;              // f32 [N,D]: coordinates, for each kind of codes
     std::int64_t size() const { return static_cast<std::int64_t>(rows.size()); }
     const std::uint32_t* levelsOf(std::size_t i, std::int64_t k) const {
       return &levels[i * static_cast<std::size_t>(k)];
     }
   };
+
+  // Which of coordinates_ a rung's models are handed.
+  std::size_t codesOf(std::size_t rung) const { return rung % coordinates_.size(); }
+  std::size_t codesOfModel(std::size_t model) const { return codesOf(model / perRung_); }
 
   std::uint64_t freshStart() const { return s_.warmupSteps + s_.psiSteps; }
   std::string file(const char* name) const { return (std::filesystem::path(directory_) / name).string(); }
@@ -419,18 +433,23 @@ class Manipulation {
     const ImageShape& shape = info_.shape;
     batch.levels.resize(static_cast<std::size_t>(n * k_));
     Tensor images = torch::empty({n, shape.height, shape.width, shape.channels}, torch::kUInt8);
-    Tensor w = torch::empty({n, d_});
-    std::vector<double> values(coordinates_.count());
+    std::vector<Tensor> w;
+    for (const FactorCoordinates& coordinates : coordinates_)
+      w.push_back(torch::empty({n, static_cast<std::int64_t>(coordinates.count())}));
+    std::vector<double> values;
     for (std::int64_t i = 0; i < n; ++i) {
       const std::uint64_t row = batch.rows[static_cast<std::size_t>(i)];
       base_->read(row, images.data_ptr<std::uint8_t>() + i * static_cast<std::int64_t>(shape.bytes()));
       std::uint32_t* levels = &batch.levels[static_cast<std::size_t>(i * k_)];
       info_.grid.levelsOf(base_->canonicalIndex(base_->gridIndex(row)), levels);
-      coordinates_.of(levels, values.data());
-      std::copy(values.begin(), values.end(), w.data_ptr<float>() + i * d_);
+      for (std::size_t c = 0; c < coordinates_.size(); ++c) {
+        values.resize(coordinates_[c].count());
+        coordinates_[c].of(levels, values.data());
+        std::copy(values.begin(), values.end(), w[c].data_ptr<float>() + i * w[c].size(1));
+      }
     }
     batch.images = sentTo(device_, images.permute({0, 3, 1, 2}));
-    batch.w = sentTo(device_, w);
+    for (const Tensor& one : w) batch.w.push_back(sentTo(device_, one));
     return batch;
   }
 
@@ -443,23 +462,102 @@ class Manipulation {
     return sentTo(device_, features);
   }
 
-  // [draws,N,D]; every other draw is the negative of the one before, which cancels the odd part of the noise.
-  Tensor noise(const Philox& stream, const std::vector<std::uint64_t>& indices, std::int64_t n, int draws) const {
-    if (s_.draws == 0) return torch::zeros({1, n, d_}, device_);
-    Tensor eta = torch::empty({draws, n, d_});
+  // Of every level of every factor, [P,F]: what an additive psi draws its patterns from.
+  Tensor featuresOfLevels() const {
+    Tensor features =
+        torch::empty({static_cast<std::int64_t>(features_.levels()), static_cast<std::int64_t>(features_.count())});
+    float* row = features.data_ptr<float>();
+    for (std::size_t k = 0; k < features_.factorSizes.size(); ++k) {
+      for (std::uint32_t level = 0; level < features_.factorSizes[k]; ++level, row += features_.count())
+        features_.realOfLevel(k, level, row);
+    }
+    return sentTo(device_, features);
+  }
+
+  // Which patterns an image is the sum of: [N,P] of zeros and, one a factor, ones.
+  Tensor patternsOf(const std::vector<std::uint32_t>& levels) const {  // [N,K]
+    const auto n = static_cast<std::int64_t>(levels.size()) / k_;
+    Tensor chosen = torch::zeros({n, patternInputs_.size(0)});
+    for (std::int64_t i = 0; i < n; ++i) {
+      float* row = chosen.data_ptr<float>() + i * chosen.size(1);
+      for (std::int64_t k = 0; k < k_; ++k) {
+        row[levels[static_cast<std::size_t>(i * k_ + k)]] = 1.0f;
+        row += features_.factorSizes[static_cast<std::size_t>(k)];
+      }
+    }
+    return sentTo(device_, chosen);
+  }
+
+  // psi on a batch.
+  struct PsiPass {
+    std::vector<Tensor> outputs;  // kChunks parts of what the network gave, with its graph: for images, or patterns
+    Tensor chosen;                // patternsOf() the batch, where psi is additive
+    Tensor m;                     // [N,C,H,W] in (-1, 1)
+  };
+
+  PsiPass psiPass(const Batch& batch) {
+    PsiPass pass;
+    pass.outputs.resize(kChunks);
+    const std::int64_t n = s_.additive ? patternInputs_.size(0) : batch.size();
+    tasks(kChunks, [&](std::uint64_t c) {
+      const std::int64_t begin = c == 0 ? 0 : n / 2, end = c == 0 ? n / 2 : n;
+      pass.outputs[c] =
+          psi_->forward(s_.additive ? patternInputs_.slice(0, begin, end) : featuresOf(batch, begin, end));
+    });
+    const torch::NoGradGuard noGrad;
+    Tensor all = torch::cat(pass.outputs);
+    if (s_.additive) {
+      pass.chosen = patternsOf(batch.levels);
+      all = torch::mm(pass.chosen, all.flatten(1)).view({batch.size(), all.size(1), all.size(2), all.size(3)});
+    }
+    pass.m = all.tanh();
+    return pass;
+  }
+
+  // The gradients of psi's parameters, given that with respect to what goes into tanh, [N,C,H,W].
+  std::vector<Tensor> psiGradients(const PsiPass& pass, Tensor gradient) {
+    if (s_.additive) {
+      const torch::NoGradGuard noGrad;
+      gradient = torch::mm(pass.chosen.t(), gradient.flatten(1))
+                     .view({pass.chosen.size(1), gradient.size(1), gradient.size(2), gradient.size(3)});
+    }
+    std::vector<std::vector<Tensor>> parts(kChunks);
+    const std::int64_t cut = gradient.size(0) / 2;
+    tasks(kChunks, [&](std::uint64_t c) {
+      parts[c] = torch::autograd::grad({pass.outputs[c]}, psiAdam_->parameters(),
+                                       {c == 0 ? gradient.slice(0, 0, cut) : gradient.slice(0, cut)});
+    });
+    for (std::size_t i = 0; i < parts[0].size(); ++i) parts[0][i].add_(parts[1][i]);
+    return parts[0];
+  }
+
+  // For each kind of codes.
+  std::vector<Tensor> noise(const Philox& stream, const std::vector<std::uint64_t>& indices, std::int64_t n,
+                            int draws) const {
+    std::vector<Tensor> eta;
+    for (const FactorCoordinates& coordinates : coordinates_)
+      eta.push_back(noise(stream, indices, n, draws, static_cast<std::int64_t>(coordinates.count())));
+    return eta;
+  }
+
+  // [draws,N,width]; every other draw is the negative of the one before, which cancels the odd part of the noise.
+  Tensor noise(const Philox& stream, const std::vector<std::uint64_t>& indices, std::int64_t n, int draws,
+               std::int64_t width) const {
+    if (s_.draws == 0) return torch::zeros({1, n, width}, device_);
+    Tensor eta = torch::empty({draws, n, width});
     for (int d = 0; d < draws; ++d) {
-      float* to = eta.data_ptr<float>() + d * n * d_;
+      float* to = eta.data_ptr<float>() + d * n * width;
       if (d % 2 == 1) {
-        for (std::int64_t i = 0; i < n * d_; ++i) to[i] = -to[i - n * d_];
+        for (std::int64_t i = 0; i < n * width; ++i) to[i] = -to[i - n * width];
         continue;
       }
       // One index per step (a whole draw) or per image.
       const std::int64_t each = n / static_cast<std::int64_t>(indices.size());
       for (std::size_t i = 0; i < indices.size(); ++i) {
-        std::vector<float> values(static_cast<std::size_t>(each * d_));
+        std::vector<float> values(static_cast<std::size_t>(each * width));
         stream.normals(indices[i] * static_cast<std::uint64_t>(draws) + static_cast<std::uint64_t>(d), values.data(),
                        values.size());
-        std::copy(values.begin(), values.end(), to + static_cast<std::int64_t>(i) * each * d_);
+        std::copy(values.begin(), values.end(), to + static_cast<std::int64_t>(i) * each * width);
       }
     }
     return sentTo(device_, eta);
@@ -513,7 +611,7 @@ class Manipulation {
     const std::size_t bytes = info_.shape.bytes();
     std::vector<std::int16_t> delta(bytes);
     for (std::size_t i = 0; i < batch.rows.size(); ++i) {
-      integer_->deltas(batch.levelsOf(i, k_), delta.data());
+      shipped_->deltas(base_->canonicalIndex(base_->gridIndex(batch.rows[i])), delta.data());
       std::uint8_t* image = images.data_ptr<std::uint8_t>() + i * bytes;
       for (std::size_t p = 0; p < bytes; ++p) {
         image[p] = static_cast<std::uint8_t>(std::min(std::max(image[p] + delta[p], 0), 255));
@@ -552,21 +650,15 @@ class Manipulation {
     for (int i = 0; i < s_.batch; ++i)
       rows.push_back(rowStream.below(base_->size(), index, static_cast<std::uint64_t>(i)));
     const Batch batch = gather(std::move(rows));
-    const Tensor eta = noise(Philox(s_.seed, "manipulate:noise"), {index}, batch.size(), s_.draws);
+    const std::vector<Tensor> eta = noise(Philox(s_.seed, "manipulate:noise"), {index}, batch.size(), s_.draws);
     const Tensor x = onUnit(fresh ? shipped(batch) : batch.images);
 
-    // psi forward, its graph kept for the way back.
-    std::vector<Tensor> raw(kChunks), m(kChunks);
-    const std::int64_t cut = batch.size() / 2;
-    auto chunk = [&](const Tensor& t, std::uint64_t c) { return c == 0 ? t.slice(0, 0, cut) : t.slice(0, cut); };
+    PsiPass psi;
     Tensor target = x;
     if (withPsi) {
-      tasks(kChunks, [&](std::uint64_t c) {
-        raw[c] = psi_->forward(featuresOf(batch, c == 0 ? 0 : cut, c == 0 ? cut : batch.size()));
-        m[c] = raw[c].detach().tanh();
-      });
-      torch::NoGradGuard noGrad;
-      target = perturbed(x, torch::cat({m[0], m[1]}), eps_);
+      psi = psiPass(batch);
+      const torch::NoGradGuard noGrad;
+      target = perturbed(x, psi.m, eps_);
     }
     if (withPsi && s_.restartEvery > 0) {
       const std::uint64_t since = step_ - s_.warmupSteps;
@@ -577,8 +669,10 @@ class Manipulation {
     }
 
     std::vector<ReferenceModel::Step> steps(models_.size());
-    tasks(models_.size(),
-          [&](std::uint64_t i) { steps[i] = models_[i].run(batch.w, eta, target, weights_[i / perRung_], true); });
+    tasks(models_.size(), [&](std::uint64_t i) {
+      const std::size_t codes = codesOfModel(i);
+      steps[i] = models_[i].run(batch.w[codes], eta[codes], target, weights_[i / perRung_], true);
+    });
 
     if (withPsi) {
       Tensor signal;
@@ -596,22 +690,15 @@ class Manipulation {
       signal = (signal - signal.mean(0, true)) * (s_.sign / static_cast<double>(rungs * s_.ensemble * batch.size()));
       if (s_.separation > 0)
         signal = signal + rivalsSignal(batch, x, target, index) / static_cast<double>(batch.size());
-      std::vector<std::vector<Tensor>> gradients(kChunks);
-      tasks(kChunks, [&](std::uint64_t c) {
-        Tensor toM = throughClip(chunk(x, c), m[c], eps_, chunk(signal, c));
-        if (s_.energy > 0) toM = toM + (2.0 * s_.energy * eps_ * eps_ / static_cast<double>(batch.size())) * m[c];
-        gradients[c] =
-            torch::autograd::grad({raw[c]}, psiAdam_->parameters(), {throughTanh(m[c], toM, s_.inwardSlope)});
-      });
-      for (std::size_t i = 0; i < gradients[0].size(); ++i) gradients[0][i].add_(gradients[1][i]);
-      psiAdam_->step(gradients[0]);
+      Tensor toM = throughClip(x, psi.m, eps_, signal);
+      if (s_.energy > 0) toM = toM + (2.0 * s_.energy * eps_ * eps_ / static_cast<double>(batch.size())) * psi.m;
+      psiAdam_->step(psiGradients(psi, throughTanh(psi.m, toM, s_.inwardSlope)));
     }
     if (withPsi) {
       const torch::NoGradGuard noGrad;
-      const Tensor all = torch::cat({m[0], m[1]});
-      const Tensor moved = x + eps_ * all;
-      sums_[1] += all.abs().mean().item<double>();
-      sums_[2] += (all.abs() > kSaturated).to(torch::kFloat32).mean().item<double>();
+      const Tensor moved = x + eps_ * psi.m;
+      sums_[1] += psi.m.abs().mean().item<double>();
+      sums_[2] += (psi.m.abs() > kSaturated).to(torch::kFloat32).mean().item<double>();
       sums_[3] += (moved < 0).logical_or(moved > 1).to(torch::kFloat32).mean().item<double>();
     }
     record(steps);
@@ -664,10 +751,11 @@ class Manipulation {
         indices.push_back(i);
       }
       const Batch batch = gather(std::move(rows));
-      const Tensor eta = noise(noiseStream, indices, batch.size(), s_.measureDraws);
-      const Tensor x = onUnit(integer_ ? shipped(batch) : batch.images);
+      const std::vector<Tensor> eta = noise(noiseStream, indices, batch.size(), s_.measureDraws);
+      const Tensor x = onUnit(shipped_ ? shipped(batch) : batch.images);
       for (std::size_t m = 0; m < models_.size(); ++m) {
-        const auto step = models_[m].run(batch.w, eta, x, weights_[m / perRung_], false);
+        const std::size_t codes = codesOfModel(m);
+        const auto step = models_[m].run(batch.w[codes], eta[codes], x, weights_[m / perRung_], false);
         const Tensor r = step.rec.to(torch::kCPU, torch::kFloat64).contiguous();
         const Tensor q = step.kl.to(torch::kCPU, torch::kFloat64).contiguous();
         rec[m][block].assign(r.data_ptr<double>(), r.data_ptr<double>() + r.numel());
@@ -734,16 +822,49 @@ class Manipulation {
         throw Error(ErrorKind::Failed, "psi's weights are not finite", "lower its learning rate (--psi-rate)");
       }
     }
-    integer_ =
-        quantise(floatNetwork(psi_, features_), s_.eps, levelsOfRows("manipulate:calibration", kCalibrationRows));
+    if (s_.additive) {
+      drawn_ = drawnPatterns();
+      integer_ = additivePsi(features_, s_.eps, info_.shape.height, info_.shape.channels, drawn_);
+    } else {
+      integer_ =
+          quantise(floatNetwork(psi_, features_), s_.eps, levelsOfRows("manipulate:calibration", kCalibrationRows));
+    }
     integer_->dataset = info_.dataset;
     integer_->fingerprint = identity_["fingerprint"];
     integer_->provenance = identity_.dump();
-    if (!s_.restrain) return;
+    if (s_.restrain != "no") restrainPsi();
+    shipped_.emplace(*integer_, "the network", base_);
+  }
+
+  // An additive psi's pre-activations, [levels of all factors, H, W, C].
+  std::vector<float> drawnPatterns() {
+    Tensor patterns;
+    tasks(1, [&](std::uint64_t) {
+      const torch::NoGradGuard noGrad;
+      patterns = psi_->forward(patternInputs_).to(torch::kCPU).permute({0, 2, 3, 1}).contiguous();
+    });
+    return {patterns.data_ptr<float>(), patterns.data_ptr<float>() + patterns.numel()};
+  }
+
+  // What the float psi gives for one image, in (-1, 1), [H,W,C].
+  std::vector<float> floatPsi(const PsiFloatNetwork& network, const std::uint32_t* levels) const {
+    if (!s_.additive) return evaluateFloat(network, levels);
+    std::vector<float> sum(info_.shape.bytes());
+    const float* first = drawn_.data();  // of the factor's levels
+    for (std::size_t k = 0; k < features_.factorSizes.size(); ++k) {
+      for (std::size_t p = 0; p < sum.size(); ++p) sum[p] += first[levels[k] * sum.size() + p];
+      first += features_.factorSizes[k] * sum.size();
+    }
+    for (float& value : sum) value = std::tanh(value);
+    return sum;
+  }
+
+  void restrainPsi() {
     std::vector<SourcePtr> originals{base_};
     if (const SourcePtr root = rootOf(base_); root->info().shape != info_.shape) originals.push_back(root);
     // Each original is read several times over.
-    integer_->restraints = restraintsFor(*integer_, cachedWhereSlow(originals), context_);
+    const RestraintScope scope = s_.restrain == "pixels" ? RestraintScope::Pixels : RestraintScope::Images;
+    integer_->restraints = restraintsFor(*integer_, cachedWhereSlow(originals), scope, context_);
   }
 
   // The same for every variant of one original.
@@ -877,7 +998,7 @@ class Manipulation {
       log["quantisation"] = {{"mean_levels", result->quantisationMean}, {"max_levels", result->quantisationMax}};
       log["mean_abs_delta"] = result->meanDelta;
       log["clipped_share"] = result->clippedShare;
-      if (s_.restrain) log["restrained"] = result->restrained;
+      if (s_.restrain != "no") log["restrained"] = result->restrained;
       log["delta_spectrum"] = result->deltaSpectrum;
     }
     log["curves"] = Json::array();
@@ -912,7 +1033,7 @@ class Manipulation {
     ManipulateResult result = paths();
     result.original = original_;
     result.modified = measure();
-    result.restrained = integer_->restraints.size();
+    result.restrained = integer_->restrainedImages();
     measureQuantisation(result);
     measureDelta(result);
     integer_->save(result.psiPath, Overwrite::Replace);
@@ -929,7 +1050,7 @@ class Manipulation {
     std::vector<double> sum(kQuantisationRows), largest(kQuantisationRows);
     parallelFor(inner_, kQuantisationRows, 1, [&](std::uint64_t i, std::uint64_t, int) {
       const std::uint32_t* row = &levels[i * static_cast<std::uint64_t>(k_)];
-      const std::vector<float> real = evaluateFloat(network, row);
+      const std::vector<float> real = floatPsi(network, row);
       std::vector<std::int16_t> delta(real.size());
       free.deltas(row, delta.data());
       for (std::size_t p = 0; p < real.size(); ++p) {
@@ -949,15 +1070,13 @@ class Manipulation {
     const std::size_t bytes = info_.shape.bytes();
     std::vector<std::uint8_t> image(bytes);
     std::vector<std::int16_t> delta(bytes);
-    std::vector<std::uint32_t> levels(static_cast<std::size_t>(k_));
     DeltaSpectrum spectrum(info_.shape.height, info_.shape.channels);
     std::uint64_t moved = 0;
     std::uint64_t clipped = 0;
     for (std::uint64_t i = 0; i < s_.measureRows; ++i) {
       const std::uint64_t row = rowStream.below(base_->size(), i);
       base_->read(row, image.data());
-      info_.grid.levelsOf(base_->canonicalIndex(base_->gridIndex(row)), levels.data());
-      integer_->deltas(levels.data(), delta.data());
+      shipped_->deltas(base_->canonicalIndex(base_->gridIndex(row)), delta.data());
       spectrum.add(delta.data());
       for (std::size_t p = 0; p < bytes; ++p) {
         const int wanted = image[p] + delta[p];
@@ -980,8 +1099,7 @@ class Manipulation {
   Context inner_;
   torch::Device device_;
   PixelLoss loss_;
-  FactorCoordinates coordinates_;
-  std::int64_t d_ = 0;  // of the reference models' codes
+  std::vector<FactorCoordinates> coordinates_;  // of the reference models' codes, rung by rung in turn
   std::int64_t k_ = 0;
   double eps_ = 0;
   PsiFeatures features_;
@@ -993,6 +1111,9 @@ class Manipulation {
   Decoder psi_{nullptr};
   std::optional<Adam> psiAdam_;
   std::optional<PsiNetwork> integer_;
+  Tensor patternInputs_;               // featuresOfLevels(), where psi is additive
+  std::vector<float> drawn_;           // drawnPatterns(), once they are quantised
+  std::optional<PsiPattern> shipped_;  // the same on the images
   Json identity_;
   std::vector<RungMeasure> original_;
   std::vector<double> sums_;  // since the last point of the curve: steps, |m|, shares, then L and KL of each model
@@ -1031,7 +1152,7 @@ void ManipulateSettings::follow(const std::string& recipe) {
   ladder = {0.38};
   energy = 0.1;
   separation = 10;
-  restrain = true;
+  restrain = "images";
   if (profile != "quick") return;
   warmupSteps = 500;
   psiSteps = 400;

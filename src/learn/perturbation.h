@@ -19,7 +19,8 @@ struct ManipulateSettings {
   // R of the entangled models, see core/rotation.h. "A;B;C": rung by rung in turn, so that psi favours several mixtures
   // of the factors at once; the first one is what psi's inputs and its start follow.
   std::string rotation = "blocks";
-  std::string codes = "levels";  // coordinates that the reference models are handed, see FactorCoordinates
+  // Coordinates that the reference models are handed, see FactorCoordinates. "A;B": rung by rung in turn, as rotations.
+  std::string codes = "levels";
   // The reference decoders, as NetSettings (learn/nets.h) has them: conv32's.
   std::vector<int> referenceChannels{16, 32, 32};
   int referenceDense = 128;
@@ -44,12 +45,16 @@ struct ManipulateSettings {
   // max(0, 2 <delta, o' - o> / |o' - o|^2 - 0.7), the mean over four one-step variants o' drawn for each image; from 1
   // in place of 0.7 on, the image would be nearer to o'. 0: nothing.
   double separation = 0;
-  // Holds psi back, image by image, until every image of the modified set is nearest to its own factors, at the root's
-  // size and at the size trained at (measure/restraint.h; our design).
-  bool restrain = false;
+  // Holds psi back until every image of the modified set is nearest to its own factors, at the root's size and at the
+  // size trained at (measure/restraint.h; our design): "images" weakens psi on the whole of each image that needs it,
+  // "pixels" on those of its pixels that tell it from its rivals, "no" leaves psi as trained.
+  std::string restrain = "no";
   // What psi sees: "rotated" is everything in PsiFeatures, "factors" neither R w nor its harmonics, "one-hot" an
   // indicator of each factor's level alone (ablations).
   std::string inputs = "rotated";
+  // psi is the sum of a pattern for each factor's level, which its network draws one by one, before tanh (our design): no
+  // interactions of factors, which a VAE at full capacity can use to tell them apart. Not with rotated inputs.
+  bool additive = false;
   std::vector<double> harmonics{1, 2, 3, 4.5, 6};  // of the rotated coordinates
   int psiDense = 128;
   std::vector<int> psiChannels{32, 32, 64};  // from the picture inwards, as in NetSettings

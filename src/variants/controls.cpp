@@ -183,48 +183,48 @@ class UnalignedSource final : public PerturbedSource {
     const std::size_t channels = psi_.channels();
     const std::size_t blocks = (side + kBlock - 1) / kBlock;
     const Philox philox(seed, "unaligned");
-    for (std::size_t p = 0; p < psi_.smallCount(); ++p) {
+    std::vector<std::int16_t> small(psi_.smallCount());
+    for (std::size_t p = 0; p < small.size(); ++p) {
       const std::size_t x = p / channels % side;
       const std::size_t y = p / channels / side;
       const std::size_t block = (y / kBlock * blocks + x / kBlock) * channels + p % channels;
-      sign_.push_back(philox.below(2, block) == 0 ? 1 : -1);
+      small[p] = philox.below(2, block) == 0 ? 1 : -1;
     }
+    sign_.resize(info().shape.bytes());
+    psi_.enlarge(small.data(), sign_.data());
   }
 
  protected:
   void deltas(std::uint64_t canonical, std::int16_t* delta) const override {
-    static thread_local std::vector<std::int16_t> small;
-    small.resize(sign_.size());
-    psi_.smallDeltas(canonical, small.data());
-    for (std::size_t p = 0; p < small.size(); ++p) small[p] = static_cast<std::int16_t>(small[p] * sign_[p]);
-    psi_.enlarge(small.data(), delta);
+    psi_.deltas(canonical, delta);
+    for (std::size_t p = 0; p < sign_.size(); ++p) delta[p] = static_cast<std::int16_t>(delta[p] * sign_[p]);
   }
 
  private:
-  static constexpr std::size_t kBlock = 4;
+  static constexpr std::size_t kBlock = 4;  // of psi's own pixels
   PsiPattern psi_;
-  std::vector<std::int16_t> sign_;  // [side, side, C]
+  std::vector<std::int16_t> sign_;  // [H, W, C] of the images
 };
 
 }  // namespace
 
 SourcePtr withScrambledPsi(SourcePtr parent, const std::string& psiPath, std::uint64_t seed) {
-  PsiPattern psi(psiPath, *parent);
+  PsiPattern psi(psiPath, parent);
   return std::make_shared<ScrambledSource>(std::move(parent), std::move(psi), seed);
 }
 
 SourcePtr withPermutedPsi(SourcePtr parent, const std::string& psiPath, std::uint64_t seed) {
-  PsiPattern psi(psiPath, *parent);
+  PsiPattern psi(psiPath, parent);
   return std::make_shared<PermutedSource>(std::move(parent), std::move(psi), seed);
 }
 
 SourcePtr withUnalignedPsi(SourcePtr parent, const std::string& psiPath, std::uint64_t seed) {
-  PsiPattern psi(psiPath, *parent);
+  PsiPattern psi(psiPath, parent);
   return std::make_shared<UnalignedSource>(std::move(parent), std::move(psi), seed);
 }
 
 SourcePtr withSeparablePsi(SourcePtr parent, const std::string& psiPath) {
-  PsiPattern psi(psiPath, *parent);
+  PsiPattern psi(psiPath, parent);
   return std::make_shared<SeparableSource>(std::move(parent), std::move(psi));
 }
 

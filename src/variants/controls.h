@@ -25,8 +25,8 @@ SourcePtr withPermutedPsi(SourcePtr parent, const std::string& psiPath, std::uin
 SourcePtr withSeparablePsi(SourcePtr parent, const std::string& psiPath);
 
 // psi's deltas under one random sign for each channel of each 4x4 block of psi's pixels, the same for all images:
-// deltas of two images keep their inner product, so psi's own structure is all there, but it is out of step with what the
-// factors do to the image itself. Signs: Philox(seed, "unaligned").
+// deltas of two images keep their inner product, so psi's own structure is all there, but it is out of step with what
+// the factors do to the image itself. Signs: Philox(seed, "unaligned").
 SourcePtr withUnalignedPsi(SourcePtr parent, const std::string& psiPath, std::uint64_t seed);
 
 }  // namespace offaxis

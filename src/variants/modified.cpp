@@ -21,12 +21,12 @@ class ModifiedSource final : public PerturbedSource {
 }  // namespace
 
 SourcePtr withPsi(SourcePtr parent, const std::string& psiPath) {
-  PsiPattern psi(psiPath, *parent);
+  PsiPattern psi(psiPath, parent);
   return std::make_shared<ModifiedSource>(std::move(parent), std::move(psi));
 }
 
 SourcePtr withPsi(SourcePtr parent, PsiNetwork psi) {
-  PsiPattern pattern(std::move(psi), "the network", *parent);
+  PsiPattern pattern(std::move(psi), "the network", parent);
   return std::make_shared<ModifiedSource>(std::move(parent), std::move(pattern));
 }
 

@@ -7,10 +7,19 @@ namespace offaxis {
 namespace {
 
 constexpr const char* kFormat = "offaxis.psi";
-// Restraints change what is evaluated, so files that have some say version 2: a reader that does not know them must not
-// pass over them.
+// Restraints change what is evaluated, so files that have some say so by their version: a reader that does not know
+// them must not pass over them.
 constexpr std::uint64_t kPlainVersion = 1;
-constexpr std::uint64_t kRestrainedVersion = 2;
+constexpr std::uint64_t kRestrainedVersion = 2;  // whole images
+constexpr std::uint64_t kRivalsVersion = 3;      // some of them for a rival
+constexpr std::uint64_t kAdditiveVersion = 4;    // patterns in place of layers; restraints of either kind, or none
+constexpr std::int64_t kNoRival = -1;
+
+std::uint64_t versionOf(const PsiNetwork& psi) {
+  if (!psi.patterns.empty()) return kAdditiveVersion;
+  if (psi.restraints.empty()) return kPlainVersion;
+  return psi.hasRivals() ? kRivalsVersion : kRestrainedVersion;
+}
 
 std::string layerName(std::size_t index, const char* part) {
   return "layers/" + std::to_string(index) + "/" + part;
@@ -22,7 +31,7 @@ void PsiNetwork::save(const std::string& path, Overwrite overwrite) const {
   StagedFile staged(path, overwrite);
   h5::Writer file(staged.path());
   file.writeAttribute("format", kFormat);
-  file.writeAttribute("version", restraints.empty() ? kPlainVersion : kRestrainedVersion);
+  file.writeAttribute("version", versionOf(*this));
   file.writeAttribute("dataset", dataset);
   file.writeAttribute("fingerprint", fingerprint);
   file.writeAttribute("eps", budget.text());
@@ -48,15 +57,23 @@ void PsiNetwork::save(const std::string& path, Overwrite overwrite) const {
     file.writeArray(layerName(l, "multiplier"), h5::Type::I32, {layer.out}, layer.multiplier.data());
     file.writeArray(layerName(l, "shift"), h5::Type::I32, {1}, &layer.shift);
   }
+  if (!patterns.empty()) {
+    file.writeArray("patterns", h5::Type::I16, {features.levels(), patterns.side, patterns.side, patterns.channels},
+                    patterns.steps.data());
+  }
   if (!restraints.empty()) {
     std::vector<std::int64_t> indices;
     std::vector<std::int8_t> strengths;
+    std::vector<std::int64_t> rivals;
     for (const PsiRestraint& restraint : restraints) {
       indices.push_back(static_cast<std::int64_t>(restraint.index));
       strengths.push_back(static_cast<std::int8_t>(restraint.strength));
+      const bool whole = restraint.rival == PsiRestraint::kWholeImage;
+      rivals.push_back(whole ? kNoRival : static_cast<std::int64_t>(restraint.rival));
     }
     file.writeArray("restraints/index", h5::Type::I64, {indices.size()}, indices.data());
     file.writeArray("restraints/strength", h5::Type::I8, {strengths.size()}, strengths.data());
+    if (hasRivals()) file.writeArray("restraints/rival", h5::Type::I64, {rivals.size()}, rivals.data());
   }
   file.close();
   staged.commit();
@@ -69,8 +86,8 @@ PsiNetwork PsiNetwork::load(const std::string& path) {
   };
   if (!file.hasAttribute("format") || file.stringAttribute("format") != kFormat) refuse("this is no psi network");
   const std::uint64_t version = file.integerAttribute("version");
-  if (version != kPlainVersion && version != kRestrainedVersion)
-    refuse("its format version is " + std::to_string(version) + ", not 1 or 2");
+  if (version < kPlainVersion || version > kAdditiveVersion)
+    refuse("its format version is " + std::to_string(version) + ", not 1 to 4");
   PsiNetwork net;
   net.dataset = file.stringAttribute("dataset");
   net.fingerprint = file.stringAttribute("fingerprint");
@@ -111,7 +128,17 @@ PsiNetwork PsiNetwork::load(const std::string& path) {
     file.readArray("features/harmonics", h5::Type::F64, {net.features.harmonics.size()}, net.features.harmonics.data());
   }
   const std::uint64_t count = file.integerAttribute("layers");
-  if (count < 2 || count > kMaxPsiLayers) refuse("it has " + std::to_string(count) + " layers");
+  const bool additive = version == kAdditiveVersion;
+  if (additive ? count != 0 : count < 2 || count > kMaxPsiLayers) refuse("it has " + std::to_string(count) + " layers");
+  if (additive) {
+    const std::uint64_t levels = length("patterns", 4, 0, kMaxPsiFactors << 24);
+    net.patterns.side = static_cast<std::uint32_t>(length("patterns", 4, 1, kMaxPsiSide));
+    net.patterns.channels = static_cast<std::uint32_t>(length("patterns", 4, 3, kMaxPsiPatternChannels));
+    if (levels > kMaxPsiWeights / net.patterns.pixels()) refuse("it has too many patterns");
+    net.patterns.steps.resize(levels * net.patterns.pixels());
+    file.readArray("patterns", h5::Type::I16, {levels, net.patterns.side, net.patterns.side, net.patterns.channels},
+                   net.patterns.steps.data());
+  }
   for (std::size_t l = 0; l < count; ++l) {
     const std::string name = layerName(l, "weight");
     const h5::DatasetShape shape = file.shapeOf(name);
@@ -134,16 +161,25 @@ PsiNetwork PsiNetwork::load(const std::string& path) {
     file.readArray(layerName(l, "shift"), h5::Type::I32, {1}, &layer.shift);
     net.layers.push_back(std::move(layer));
   }
-  if (version == kRestrainedVersion) {
+  if (additive ? file.has("restraints/index") : version != kPlainVersion) {
     const std::uint64_t restrained = length("restraints/index", 1, 0, kMaxPsiRestraints);
     std::vector<std::int64_t> indices(restrained);
     std::vector<std::int8_t> strengths(restrained);
+    std::vector<std::int64_t> rivals(restrained, kNoRival);
     file.readArray("restraints/index", h5::Type::I64, {restrained}, indices.data());
     file.readArray("restraints/strength", h5::Type::I8, {restrained}, strengths.data());
-    // A negative number becomes one that validate() refuses.
-    for (std::uint64_t i = 0; i < restrained; ++i)
-      net.restraints.push_back({static_cast<std::uint64_t>(indices[i]), static_cast<std::uint8_t>(strengths[i])});
-  } else if (file.has("restraints")) {
+    if (additive ? file.has("restraints/rival") : version == kRivalsVersion) {
+      file.readArray("restraints/rival", h5::Type::I64, {restrained}, rivals.data());
+    } else if (file.has("restraints/rival")) {
+      refuse("its restraints have rivals, which version 2 does not know");
+    }
+    // Negative numbers become ones that validate() refuses, but for kNoRival.
+    static_assert(static_cast<std::uint64_t>(kNoRival) == PsiRestraint::kWholeImage);
+    for (std::uint64_t i = 0; i < restrained; ++i) {
+      net.restraints.push_back({static_cast<std::uint64_t>(indices[i]), static_cast<std::uint8_t>(strengths[i]),
+                                static_cast<std::uint64_t>(rivals[i])});
+    }
+  } else if (file.has("restraints/index")) {
     refuse("it has restraints, which version 1 does not know");
   }
   try {

@@ -125,6 +125,27 @@ void PsiFeatures::real(const std::uint32_t* levels, float* features) const {
     features[i] = static_cast<float>(fixed[i]) / static_cast<float>(kFeatureSteps);
 }
 
+std::uint64_t PsiFeatures::levels() const {
+  return std::accumulate(factorSizes.begin(), factorSizes.end(), std::uint64_t{0});
+}
+
+void PsiFeatures::realOfLevel(std::size_t factor, std::uint32_t level, float* features) const {
+  std::vector<std::uint32_t> all(factorSizes.size());
+  all[factor] = level;
+  std::vector<float> values(count());
+  real(all.data(), values.data());
+  std::fill_n(features, values.size(), 0.0f);
+  std::size_t at = 0;
+  auto give = [&](std::size_t from, std::size_t inputs) {
+    if (from == factor) std::copy_n(&values[at], inputs, &features[at]);
+    at += inputs;
+  };
+  for (std::size_t k = 0; k < factorSizes.size(); ++k) give(k, oneHot ? factorSizes[k] : 1);
+  for (std::size_t k = 0; k < factorSizes.size() && !oneHot; ++k) {
+    if (factorKinds[k] == FactorKind::Cyclic) give(k, 2);
+  }
+}
+
 namespace {
 
 // The float network layer by layer; `seen` is told the values that enter each layer and those that leave the last one.
@@ -196,16 +217,33 @@ std::vector<float> evaluateFloat(const PsiFloatNetwork& network, const std::uint
 }
 
 std::uint32_t PsiNetwork::side() const {
+  if (layers.empty()) return patterns.side;
   const auto n = std::count_if(layers.begin(), layers.end(), [](const Layer& layer) { return layer.deconv; });
   return kStartSide << n;
 }
 
 std::uint32_t PsiNetwork::channels() const {
-  return layers.back().out;
+  return layers.empty() ? patterns.channels : layers.back().out;
 }
+
+namespace {
+
+void checkPatterns(const PsiPatterns& patterns, const PsiFeatures& features) {
+  check(patterns.side >= 1 && patterns.side <= kMaxPsiSide && patterns.channels >= 1 &&
+            patterns.channels <= kMaxPsiPatternChannels,
+        "its patterns have an impossible size");
+  check(features.levels() <= kMaxPsiWeights / patterns.pixels(), "it has too many patterns");
+  check(patterns.steps.size() == features.levels() * patterns.pixels(), "its patterns are not one a level");
+  check(features.rotation.empty(), "patterns beside rotated inputs");
+}
+
+}  // namespace
 
 void PsiNetwork::validate() const {
   checkFeatures(features);
+  validateRestraints();
+  check(layers.empty() || patterns.empty(), "it has both layers and patterns");
+  if (!patterns.empty()) return checkPatterns(patterns, features);
   check(layers.size() >= 2 && layers.size() <= kMaxPsiLayers, "it has " + std::to_string(layers.size()) + " layers");
   check(!layers.front().deconv && layers.back().deconv,
         "it must start with a dense layer and end with a transposed convolution");
@@ -248,24 +286,53 @@ void PsiNetwork::validate() const {
       check(bound <= std::numeric_limits<std::int32_t>::max(), name + " could overflow its accumulator");
     }
   }
+}
+
+void PsiNetwork::validateRestraints() const {
   constexpr std::uint64_t kMostImages = std::uint64_t{1} << 40;  // as a factor grid may have
   std::uint64_t images = 1;
   for (const std::uint32_t size : features.factorSizes)
     images = size != 0 && images > kMostImages / size ? kMostImages : images * size;
   for (std::size_t i = 0; i < restraints.size(); ++i) {
     check(restraints[i].index < images, "it restrains an image that there is not");
-    check(i == 0 || restraints[i - 1].index < restraints[i].index, "its restraints are not in ascending order");
+    check(restraints[i].rival < images || restraints[i].rival == PsiRestraint::kWholeImage,
+          "it restrains an image for another that there is not");
+    check(restraints[i].rival != restraints[i].index, "it restrains an image for itself");
+    check(i == 0 || std::pair(restraints[i - 1].index, restraints[i - 1].rival) <
+                        std::pair(restraints[i].index, restraints[i].rival),
+          "its restraints are not in ascending order");
     check(restraints[i].strength < kFullStrength, "a restraint has an impossible strength");
   }
+}
+
+std::pair<const PsiRestraint*, const PsiRestraint*> PsiNetwork::restraintsOf(std::uint64_t index) const {
+  const auto before = [](const PsiRestraint& r, std::uint64_t i) { return r.index < i; };
+  const PsiRestraint* const end = restraints.data() + restraints.size();
+  const PsiRestraint* const first = std::lower_bound(restraints.data(), end, index, before);
+  const PsiRestraint* last = first;
+  while (last != end && last->index == index) ++last;
+  return {first, last};
+}
+
+bool PsiNetwork::hasRivals() const {
+  return std::any_of(restraints.begin(), restraints.end(),
+                     [](const PsiRestraint& r) { return r.rival != PsiRestraint::kWholeImage; });
+}
+
+std::uint64_t PsiNetwork::restrainedImages() const {
+  std::uint64_t images = 0;
+  for (std::size_t i = 0; i < restraints.size(); ++i)
+    images += i == 0 || restraints[i - 1].index != restraints[i].index ? 1 : 0;
+  return images;
 }
 
 int PsiNetwork::strengthOf(const std::uint32_t* levels) const {
   if (restraints.empty()) return kFullStrength;
   std::uint64_t index = 0;
   for (std::size_t k = 0; k < features.factorSizes.size(); ++k) index = index * features.factorSizes[k] + levels[k];
-  const auto found = std::lower_bound(restraints.begin(), restraints.end(), index,
-                                      [](const PsiRestraint& r, std::uint64_t i) { return r.index < i; });
-  return found != restraints.end() && found->index == index ? found->strength : kFullStrength;
+  const auto [first, last] = restraintsOf(index);
+  // One of the whole image comes last.
+  return first != last && (last - 1)->rival == PsiRestraint::kWholeImage ? (last - 1)->strength : kFullStrength;
 }
 
 void PsiNetwork::prepare() {
@@ -306,7 +373,21 @@ void PsiNetwork::prepare() {
   }
 }
 
-void PsiNetwork::deltas(const std::uint32_t* levels, std::int16_t* out) const {
+void PsiNetwork::sumOfPatterns(const std::uint32_t* levels, std::int16_t* out) const {
+  thread_local std::vector<std::int32_t> sums;
+  const std::size_t count = patterns.pixels();
+  sums.assign(count, 0);
+  const std::int16_t* first = patterns.steps.data();  // of the factor's levels
+  for (std::size_t k = 0; k < features.factorSizes.size(); ++k) {
+    const std::int16_t* const pattern = first + levels[k] * count;
+    for (std::size_t p = 0; p < count; ++p) sums[p] += pattern[p];
+    first += features.factorSizes[k] * count;
+  }
+  for (std::size_t p = 0; p < count; ++p)
+    out[p] = table_[static_cast<std::size_t>(std::clamp(sums[p], -kTableHalf, kTableHalf) + kTableHalf)];
+}
+
+void PsiNetwork::throughLayers(const std::uint32_t* levels, std::int16_t* out) const {
   // Scratch is kept per thread: a call allocates nothing once warm.
   thread_local std::vector<std::int16_t> current, next, patches, values;
   thread_local std::vector<std::int32_t> sums;
@@ -377,9 +458,17 @@ void PsiNetwork::deltas(const std::uint32_t* levels, std::int16_t* out) const {
     current.swap(next);
     side = big;
   }
+}
+
+void PsiNetwork::deltas(const std::uint32_t* levels, std::int16_t* out) const {
+  if (layers.empty()) {
+    sumOfPatterns(levels, out);
+  } else {
+    throughLayers(levels, out);
+  }
   const int strength = strengthOf(levels);
   if (strength == kFullStrength) return;
-  for (std::size_t i = 0; i < side * side * layers.back().out; ++i)
+  for (std::size_t i = 0; i < std::size_t{side()} * side() * channels(); ++i)
     out[i] = static_cast<std::int16_t>(out[i] * strength / kFullStrength);
 }
 
@@ -464,6 +553,22 @@ PsiNetwork quantise(const PsiFloatNetwork& network, const Budget& budget,
       layer.multiplier.push_back(static_cast<std::int32_t>(std::lround(std::ldexp(s, layer.shift))));
     net.layers.push_back(std::move(layer));
     inputStep = outputStep;
+  }
+  net.validate();
+  net.prepare();
+  return net;
+}
+
+PsiNetwork additivePsi(const PsiFeatures& features, const Budget& budget, std::uint32_t side, std::uint32_t channels,
+                       const std::vector<float>& preActivations) {
+  PsiNetwork net;
+  net.budget = budget;
+  net.features = features;
+  net.patterns.side = side;
+  net.patterns.channels = channels;
+  for (const float value : preActivations) {
+    const std::int64_t steps = roundHalfEven(std::clamp(double{value} * kTableSteps, -32767.0, 32767.0));
+    net.patterns.steps.push_back(static_cast<std::int16_t>(steps));
   }
   net.validate();
   net.prepare();

@@ -3,11 +3,13 @@
 //
 // Shape: factor levels -> features (int16, fixed point) -> dense layers with ReLU -> [4,4,C0] -> transposed
 // convolutions (kernel 4, stride 2, padding 1, ReLU between them) -> one pre-activation per output pixel and channel ->
-// table of round(L tanh(.)), L = floor(255 eps) levels.
+// table of round(L tanh(.)), L = floor(255 eps) levels. Or, in place of layers, one pattern of pre-activations for each
+// level of each factor, which are summed.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/factor_grid.h"
@@ -26,6 +28,8 @@ constexpr std::size_t kMaxPsiOneHot = 4096;
 constexpr std::size_t kMaxPsiLayers = 16;
 constexpr std::uint32_t kMaxPsiChannels = 1u << 16;
 constexpr std::uint64_t kMaxPsiWeights = std::uint64_t{1} << 26;  // of one layer
+constexpr std::uint32_t kMaxPsiSide = 256;                        // of patterns
+constexpr std::uint32_t kMaxPsiPatternChannels = 4;
 constexpr std::uint64_t kMaxPsiRestraints = std::uint64_t{1} << 24;
 
 // The inputs of psi, a function of the factor levels alone, computed in core's deterministic mathematics and rounded
@@ -46,6 +50,9 @@ struct PsiFeatures {
   // Writes count() values.
   void real(const std::uint32_t* levels, float* features) const;  // rounded like the integers, divided by 1024
   void fixedPoint(const std::uint32_t* levels, std::int16_t* features) const;
+  // What one level of one factor gives: real() with 0 for all that other factors give. Precondition: no rotation.
+  void realOfLevel(std::size_t factor, std::uint32_t level, float* features) const;
+  std::uint64_t levels() const;  // of all factors together
 };
 
 // The float network as trained, in plain arrays (no LibTorch here).
@@ -71,11 +78,25 @@ std::vector<float> evaluateFloat(const PsiFloatNetwork& network, const std::uint
 
 // One image whose deltas are weakened to strength / kFullStrength of what the layers give, rounded towards zero: where
 // psi at full strength would carry it nearer to another factor level's original than to its own (our design, see
-// measure/restraint.h).
+// measure/restraint.h). With a rival only the values (of pixels and channels) in which the two originals differ are
+// weakened: no others decide which of them is nearer. A value that several of an image's restraints weaken takes the
+// least strength.
 constexpr int kFullStrength = 16;
 struct PsiRestraint {
-  std::uint64_t index = 0;    // canonical, of the factor grid
-  std::uint8_t strength = 0;  // 0 .. kFullStrength - 1
+  static constexpr std::uint64_t kWholeImage = ~std::uint64_t{0};
+  std::uint64_t index = 0;            // canonical, of the factor grid
+  std::uint8_t strength = 0;          // 0 .. kFullStrength - 1
+  std::uint64_t rival = kWholeImage;  // grid index of the original not to be carried to
+};
+
+// An additive psi (our design): the pre-activation of an image is the sum of its levels' patterns, one a factor. It
+// holds no interactions of factors but what tanh and the clip make of the sum.
+struct PsiPatterns {
+  std::uint32_t side = 0, channels = 0;
+  std::vector<std::int16_t> steps;  // [levels of all factors in order, side, side, channels], in steps of 1/1024
+
+  bool empty() const { return steps.empty(); }
+  std::size_t pixels() const { return std::size_t{side} * side * channels; }
 };
 
 class PsiNetwork {
@@ -98,8 +119,10 @@ class PsiNetwork {
   Budget budget = Budget::parse("1");
   std::string provenance = "{}";  // JSON: the resolved configuration of the run that made it
   PsiFeatures features;
-  std::vector<Layer> layers;
-  std::vector<PsiRestraint> restraints;  // by index, ascending; images without one have full strength
+  std::vector<Layer> layers;  // or
+  PsiPatterns patterns;
+  // By index, then rival, ascending; images without one have full strength.
+  std::vector<PsiRestraint> restraints;
 
   // Output height and width (square), and channels.
   std::uint32_t side() const;
@@ -107,9 +130,13 @@ class PsiNetwork {
 
   // Throws Error(BadFile) where sizes do not fit together or an accumulator could overflow.
   void validate() const;
-  // Levels to add, int16 [side,side,channels], each within +-budget.levels(), restraints applied. `levels` has one
-  // entry per factor.
+  // Levels to add, int16 [side,side,channels], each within +-budget.levels(), with restraints of whole images applied.
+  // `levels` has one entry per factor. Restraints that have a rival need the images: PsiPattern applies them.
   void deltas(const std::uint32_t* levels, std::int16_t* out) const;
+  // The restraints of the image at `index`, a range of `restraints`.
+  std::pair<const PsiRestraint*, const PsiRestraint*> restraintsOf(std::uint64_t index) const;
+  bool hasRivals() const;                  // whether any restraint has one
+  std::uint64_t restrainedImages() const;  // images that have restraints
 
   // HDF5; deterministic bytes. save throws Error(CannotWrite), load Error(BadFile); load validates.
   void save(const std::string& path, Overwrite overwrite) const;
@@ -120,6 +147,9 @@ class PsiNetwork {
 
  private:
   int strengthOf(const std::uint32_t* levels) const;
+  void validateRestraints() const;
+  void throughLayers(const std::uint32_t* levels, std::int16_t* out) const;
+  void sumOfPatterns(const std::uint32_t* levels, std::int16_t* out) const;
 
   // A layer as it is evaluated. A transposed convolution is one [4 out, 4 in] matrix from the 2x2 inputs around a
   // corner to the 2x2 outputs around it.
@@ -137,5 +167,9 @@ class PsiNetwork {
 // provenance.
 PsiNetwork quantise(const PsiFloatNetwork& network, const Budget& budget,
                     const std::vector<std::uint32_t>& calibration);
+// The additive psi of these pre-activations, [levels of all factors, side, side, channels]; rounded, halves to even,
+// and limited to what 16 bits hold.
+PsiNetwork additivePsi(const PsiFeatures& features, const Budget& budget, std::uint32_t side, std::uint32_t channels,
+                       const std::vector<float>& preActivations);
 
 }  // namespace offaxis

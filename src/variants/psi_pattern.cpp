@@ -37,29 +37,62 @@ void requireFit(const PsiNetwork& network, const Source& parent, const std::stri
   }
 }
 
+// The dataset that `part` is a subset of, or `part` itself where it is whole.
+SourcePtr wholeOf(const SourcePtr& part, const std::string& path) {
+  const SourceInfo& info = part->info();
+  SourcePtr whole = part;
+  while (whole && whole->size() != info.grid.size()) whole = whole->parent();
+  if (!whole || whole->info().shape != info.shape || whole->info().reduction != info.reduction) {
+    throw Error(ErrorKind::Usage, path + " is held back for images which are not in this part of " + info.dataset,
+                "apply it to the whole dataset");
+  }
+  return whole;
+}
+
 }  // namespace
 
-PsiPattern::PsiPattern(const std::string& psiPath, const Source& parent)
+PsiPattern::PsiPattern(const std::string& psiPath, const SourcePtr& parent)
     : PsiPattern(PsiNetwork::load(psiPath), psiPath, parent) {
   settings_["psi_sha256"] = toHex(sha256OfFile(psiPath));
 }
 
-PsiPattern::PsiPattern(PsiNetwork network, const std::string& name, const Source& parent)
-    : network_(std::move(network)), grid_(parent.info().grid) {
-  requireFit(network_, parent, name);
-  repeat_ = parent.info().shape.height / network_.side();
+PsiPattern::PsiPattern(PsiNetwork network, const std::string& name, const SourcePtr& parent)
+    : network_(std::move(network)), grid_(parent->info().grid) {
+  requireFit(network_, *parent, name);
+  repeat_ = parent->info().shape.height / network_.side();
+  if (network_.hasRivals()) originals_.emplace(wholeOf(parent, name));
   settings_ = {{"eps", network_.budget.text()}};
 }
 
 void PsiPattern::deltas(std::uint64_t gridIndex, std::int16_t* delta) const {
   if (repeat_ == 1) {
     smallDeltas(gridIndex, delta);
-    return;
+  } else {
+    static thread_local std::vector<std::int16_t> small;
+    small.resize(smallCount());
+    smallDeltas(gridIndex, small.data());
+    enlarge(small.data(), delta);
   }
-  static thread_local std::vector<std::int16_t> small;
-  small.resize(smallCount());
-  smallDeltas(gridIndex, small.data());
-  enlarge(small.data(), delta);
+  if (originals_) restrain(gridIndex, delta);
+}
+
+void PsiPattern::restrain(std::uint64_t gridIndex, std::int16_t* delta) const {
+  static thread_local std::vector<std::uint8_t> own, rival, strength;
+  const auto [first, last] = network_.restraintsOf(gridIndex);
+  if (first == last || first->rival == PsiRestraint::kWholeImage) return;
+  const Source& source = *originals_->source;
+  const std::size_t bytes = source.info().shape.bytes();
+  own.resize(bytes);
+  rival.resize(bytes);
+  strength.assign(bytes, kFullStrength);
+  source.read(originals_->rowOf(gridIndex), own.data());
+  for (const PsiRestraint* r = first; r != last && r->rival != PsiRestraint::kWholeImage; ++r) {
+    source.read(originals_->rowOf(r->rival), rival.data());
+    for (std::size_t p = 0; p < bytes; ++p) {
+      if (own[p] != rival[p]) strength[p] = std::min(strength[p], r->strength);
+    }
+  }
+  for (std::size_t p = 0; p < bytes; ++p) delta[p] = static_cast<std::int16_t>(delta[p] * strength[p] / kFullStrength);
 }
 
 void PsiPattern::smallDeltas(std::uint64_t gridIndex, std::int16_t* delta) const {

@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
+#include "datasets/row_finder.h"
 #include "datasets/source.h"
 #include "variants/psi_network.h"
 
@@ -12,16 +14,19 @@ namespace offaxis {
 
 class PsiPattern {
  public:
-  // Throws Error(BadFile) where psi.h5 is damaged or was made for another dataset or image shape than `parent`'s.
-  PsiPattern(const std::string& psiPath, const Source& parent);
+  // Throws Error(BadFile) where psi.h5 is damaged or was made for another dataset or image shape than `parent`'s,
+  // Error(Usage) where it is restrained for rivals and `parent` is part of a dataset whose other images are out of
+  // reach.
+  PsiPattern(const std::string& psiPath, const SourcePtr& parent);
   // A network that is no file yet: settings() then lacks psi_sha256. `name` is what errors call it.
-  PsiPattern(PsiNetwork network, const std::string& name, const Source& parent);
+  PsiPattern(PsiNetwork network, const std::string& name, const SourcePtr& parent);
 
-  // Levels to add to the image at `gridIndex`, int16 [H,W,C] of the dataset's images: a network that was trained at a
-  // lower resolution is applied by repeating its pixels.
+  // Levels to add to the image at `gridIndex`, int16 [H,W,C] of the dataset's images, restraints applied: a network
+  // that was trained at a lower resolution is applied by repeating its pixels.
   void deltas(std::uint64_t gridIndex, std::int16_t* delta) const;
 
-  // The same as the network gives them, int16 [side,side,C], and how to bring such a pattern to the images' size.
+  // The same as the network gives them, int16 [side,side,C], restrained as whole images alone, and how to bring such a
+  // pattern to the images' size.
   void smallDeltas(std::uint64_t gridIndex, std::int16_t* delta) const;
   std::uint32_t smallSide() const { return network_.side(); }
   std::uint32_t channels() const { return network_.channels(); }
@@ -34,8 +39,18 @@ class PsiPattern {
   const std::map<std::string, std::string>& settings() const { return settings_; }
 
  private:
+  // The images in which an image and its rivals are told apart, of the size that deltas are brought to.
+  struct Originals {
+    explicit Originals(SourcePtr whole) : source(std::move(whole)), rowOf(*source) {}
+    SourcePtr source;
+    RowFinder rowOf;
+  };
+
+  void restrain(std::uint64_t gridIndex, std::int16_t* delta) const;
+
   PsiNetwork network_;
   FactorGrid grid_;
+  std::optional<Originals> originals_;  // where the network is restrained for rivals
   std::uint32_t repeat_;
   std::map<std::string, std::string> settings_;
 };

@@ -525,6 +525,21 @@ std::size_t carriedAway(const Source& original, const Source& modified) {
   return count;
 }
 
+// Mean |x' - x| on [0,1] pixels over the rows that manipulate() measures.
+double meanChange(const Source& original, const Source& modified, const ManipulateSettings& s) {
+  const Philox rows(s.seed, "manipulate:measure");
+  const std::size_t bytes = original.info().shape.bytes();
+  std::vector<std::uint8_t> before(bytes), after(bytes);
+  double sum = 0;
+  for (std::uint64_t i = 0; i < s.measureRows; ++i) {
+    const std::uint64_t row = rows.below(original.size(), i);
+    original.read(row, before.data());
+    modified.read(row, after.data());
+    for (std::size_t p = 0; p < bytes; ++p) sum += std::abs(after[p] - before[p]);
+  }
+  return sum / 255.0 / static_cast<double>(s.measureRows * bytes);
+}
+
 TEST(ManipulateTest, SeparationKeepsImagesNearestToTheirOwnFactors) {
   ManipulateSettings s = tiny();
   s.psiSteps = 200;
@@ -542,30 +557,94 @@ TEST(ManipulateTest, SeparationKeepsImagesNearestToTheirOwnFactors) {
 }
 
 TEST(ManipulateTest, RestrainingLeavesNoImageNearerToOtherFactors) {
-  ManipulateSettings s = tiny();
-  s.psiSteps = 200;
-  s.psiRate = 5e-3;
-  s.restrain = true;
-  const auto bars = std::make_shared<Bars>(std::uint8_t{60});
-  const std::string whole = freshDirectory("restrained");
-  const ManipulateResult result = manipulate(bars, s, whole, {});
-  EXPECT_EQ(carriedAway(*bars, *withPsi(bars, result.psiPath)), 0u);
-  EXPECT_GE(result.restrained, 5u);
-  EXPECT_EQ(PsiNetwork::load(result.psiPath).restraints.size(), result.restrained);
-  EXPECT_LT(result.quantisationMean, 0.5) << "restraints are no error of the quantisation";
+  for (const std::string scope : {"images", "pixels"}) {
+    SCOPED_TRACE(scope);
+    ManipulateSettings s = tiny();
+    s.psiSteps = 200;
+    s.psiRate = 5e-3;
+    s.restrain = scope;
+    const auto bars = std::make_shared<Bars>(std::uint8_t{60});
+    const std::string whole = freshDirectory("restrained");
+    const ManipulateResult result = manipulate(bars, s, whole, {});
+    const SourcePtr modified = withPsi(bars, result.psiPath);
+    EXPECT_EQ(carriedAway(*bars, *modified), 0u);
+    EXPECT_GE(result.restrained, 5u);
+    const PsiNetwork psi = PsiNetwork::load(result.psiPath);
+    EXPECT_EQ(psi.restrainedImages(), result.restrained);
+    EXPECT_EQ(psi.hasRivals(), scope == "pixels");
+    EXPECT_NEAR(result.meanDelta, meanChange(*bars, *modified, s), 1e-12) << "not of what ships";
+    EXPECT_LT(result.quantisationMean, 0.5) << "restraints are no error of the quantisation";
 
-  // Stopped among the fresh models: psi is quantised and restrained anew.
-  const std::string pieces = freshDirectory("restrained-pieces");
+    // Stopped among the fresh models: psi is quantised and restrained anew.
+    const std::string pieces = freshDirectory("restrained-pieces");
+    CancelToken token;
+    StopAfter progress(token, s.warmupSteps + s.psiSteps + s.freshSteps - 5);
+    Context context;
+    context.cancel = &token;
+    context.progress = &progress;
+    EXPECT_EQ(kindOf([&] { manipulate(bars, s, pieces, context); }), ErrorKind::Interrupted);
+    const ManipulateResult resumed = manipulate(bars, s, pieces, {});
+    EXPECT_TRUE(resumed.resumed);
+    EXPECT_EQ(sha256OfFile(resumed.psiPath), sha256OfFile(result.psiPath));
+    EXPECT_EQ(manipulate(bars, s, whole, {}).restrained, result.restrained);  // from the log
+  }
+}
+
+TEST(ManipulateTest, AnAdditivePsiIsTrainedResumedAndShipped) {
+  ManipulateSettings s = tiny();
+  s.codes = "angles";
+  s.inputs = "factors";
+  s.additive = true;
+  s.checkpointSeconds = 0;
+  const std::string straight = freshDirectory("additive"), resumed = freshDirectory("additive-pieces");
+  const SourcePtr hues = std::make_shared<Hues>(0.0);
+  const ManipulateResult done = manipulate(hues, s, straight, {});
   CancelToken token;
-  StopAfter progress(token, s.warmupSteps + s.psiSteps + s.freshSteps - 5);
+  StopAfter progress(token, 50);
   Context context;
+  context.threads = 2;
   context.cancel = &token;
   context.progress = &progress;
-  EXPECT_EQ(kindOf([&] { manipulate(bars, s, pieces, context); }), ErrorKind::Interrupted);
-  const ManipulateResult resumed = manipulate(bars, s, pieces, {});
-  EXPECT_TRUE(resumed.resumed);
-  EXPECT_EQ(sha256OfFile(resumed.psiPath), sha256OfFile(result.psiPath));
-  EXPECT_EQ(manipulate(bars, s, whole, {}).restrained, result.restrained);  // from the log
+  EXPECT_EQ(kindOf([&] { manipulate(hues, s, resumed, context); }), ErrorKind::Interrupted);
+  const ManipulateResult again = manipulate(hues, s, resumed, {});
+  EXPECT_TRUE(again.resumed);
+  EXPECT_EQ(sha256OfFile(done.psiPath), sha256OfFile(again.psiPath));
+  for (std::size_t rung = 0; rung < 2; ++rung) {
+    EXPECT_LT(done.modified[rung].entangled.objective - done.modified[rung].disentangled.objective,
+              done.original[rung].entangled.objective - done.original[rung].disentangled.objective);
+  }
+  EXPECT_LE(done.quantisationMax, 1.0) << "patterns are rounded to 1/1024 before tanh, deltas to whole levels";
+
+  const PsiNetwork psi = PsiNetwork::load(done.psiPath);
+  EXPECT_TRUE(psi.layers.empty());
+  EXPECT_EQ(psi.side(), hues->info().shape.height);
+  // Trained: from one level of the first factor to another something changes, whatever the second one's level is.
+  std::vector<std::int16_t> one(psi.patterns.pixels()), other(psi.patterns.pixels());
+  const std::uint32_t first[] = {0, 0}, second[] = {1, 0};
+  psi.deltas(first, one.data());
+  psi.deltas(second, other.data());
+  EXPECT_NE(one, other);
+
+  s.inputs = "rotated";
+  EXPECT_EQ(kindOf([&] { manipulate(hues, s, freshDirectory("additive-rotated"), {}); }), ErrorKind::Usage);
+}
+
+TEST(ManipulateTest, RungsTakeKindsOfCodesInTurn) {
+  ManipulateSettings s = tiny();
+  s.warmupSteps = 40;
+  s.ladder = {0.1, 0.1};
+  auto rungs = [&](const char* codes) {
+    s.codes = codes;
+    return measureReferences(std::make_shared<Hues>(0.0), s, {});
+  };
+  const std::vector<RungMeasure> levels = rungs("levels"), angles = rungs("angles"), both = rungs("angles;levels");
+  EXPECT_EQ(both[0].disentangled.objective, angles[0].disentangled.objective);
+  EXPECT_EQ(both[0].entangled.objective, angles[0].entangled.objective);
+  EXPECT_EQ(both[1].disentangled.objective, levels[1].disentangled.objective);
+  EXPECT_EQ(both[1].entangled.objective, levels[1].entangled.objective);
+  EXPECT_NE(both[1].entangled.objective, angles[1].entangled.objective);
+  s.codes = "angles;levels;levels";
+  EXPECT_EQ(kindOf([&] { measureReferences(std::make_shared<Hues>(0.0), s, {}); }), ErrorKind::Usage);
 }
 
 TEST(ManipulateTest, RungsTakeRotationsInTurn) {

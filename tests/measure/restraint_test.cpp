@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <numeric>
@@ -9,7 +11,9 @@
 #include "measure/separation.h"
 #include "support/memory_source.h"
 #include "support/random_psi.h"
+#include "support/temp_directory.h"
 #include "support/toy_source.h"
+#include "variants/controls.h"
 #include "variants/modified.h"
 
 namespace offaxis {
@@ -49,56 +53,130 @@ PsiNetwork with(PsiNetwork psi, std::vector<PsiRestraint> restraints) {
   return psi;
 }
 
+constexpr RestraintScope kScopes[] = {RestraintScope::Images, RestraintScope::Pixels};
+
+// Canonical indices of the images that are not separated, at either size.
+std::vector<std::uint64_t> offendingOf(const Sizes& s, const PsiNetwork& psi) {
+  std::vector<std::uint64_t> offending;
+  for (const SourcePtr& original : {s.small, s.large}) {
+    for (const std::uint64_t row : separationOf(original, psi).offending)
+      offending.push_back(original->canonicalIndex(row));
+  }
+  std::sort(offending.begin(), offending.end());
+  offending.erase(std::unique(offending.begin(), offending.end()), offending.end());
+  return offending;
+}
+
 TEST(RestraintTest, SeparatesEveryImageAtEverySize) {
   const Sizes s;
   ASSERT_GT(separationOf(s.large, s.psi).offendingCount, 0u);
   ASSERT_GT(separationOf(s.small, s.psi).offendingCount, separationOf(s.large, s.psi).offendingCount)
       << "the smaller images should ask for more, or the test says nothing about both";
-  const PsiNetwork held = with(s.psi, restraintsFor(s.psi, {s.small, s.large}, Context{}));
-  EXPECT_EQ(separationOf(s.large, held).offendingCount, 0u);
-  EXPECT_EQ(separationOf(s.small, held).offendingCount, 0u);
+  for (const RestraintScope scope : kScopes) {
+    const PsiNetwork held = with(s.psi, restraintsFor(s.psi, {s.small, s.large}, scope, Context{}));
+    EXPECT_EQ(separationOf(s.large, held).offendingCount, 0u);
+    EXPECT_EQ(separationOf(s.small, held).offendingCount, 0u);
+  }
 }
 
 TEST(RestraintTest, HoldsBackNoImageMoreThanItMust) {
   const Sizes s;
-  const std::vector<PsiRestraint> restraints = restraintsFor(s.psi, {s.small, s.large}, Context{});
+  const std::vector<PsiRestraint> restraints =
+      restraintsFor(s.psi, {s.small, s.large}, RestraintScope::Images, Context{});
   ASSERT_FALSE(restraints.empty());
   ASSERT_LT(restraints.size(), s.large->size());
-  std::vector<std::uint64_t> offending;
-  for (const SourcePtr& original : {s.small, s.large}) {
-    for (const std::uint64_t row : separationOf(original, s.psi).offending)
-      offending.push_back(original->canonicalIndex(row));
-  }
-  std::sort(offending.begin(), offending.end());
-  offending.erase(std::unique(offending.begin(), offending.end()), offending.end());
   std::vector<std::uint64_t> held;
   bool partly = false;
   for (std::size_t i = 0; i < restraints.size(); ++i) {
+    EXPECT_EQ(restraints[i].rival, PsiRestraint::kWholeImage);
     held.push_back(restraints[i].index);
     partly = partly || restraints[i].strength > 0;
     for (std::uint8_t more = restraints[i].strength + 1; more < kFullStrength; ++more) {
       std::vector<PsiRestraint> weaker = restraints;
       weaker[i].strength = more;
-      const PsiNetwork psi = with(s.psi, weaker);
-      EXPECT_GT(separationOf(s.large, psi).offendingCount + separationOf(s.small, psi).offendingCount, 0u)
+      EXPECT_FALSE(offendingOf(s, with(s.psi, weaker)).empty())
           << "image " << held.back() << " is held at " << int{restraints[i].strength} << " but would do with "
           << int{more};
     }
   }
-  EXPECT_EQ(held, offending);
+  EXPECT_EQ(held, offendingOf(s, s.psi));
   EXPECT_TRUE(partly);
+}
+
+TEST(RestraintTest, HoldsBackNoMorePixelsThanItMust) {
+  const Sizes s;
+  const std::vector<PsiRestraint> restraints =
+      restraintsFor(s.psi, {s.small, s.large}, RestraintScope::Pixels, Context{});
+  const PsiNetwork held = with(s.psi, restraints);
+  EXPECT_TRUE(held.hasRivals());
+  std::vector<std::uint64_t> images;
+  bool partly = false;
+  for (std::size_t i = 0; i < restraints.size(); ++i) {
+    if (images.empty() || images.back() != restraints[i].index) images.push_back(restraints[i].index);
+    ASSERT_NE(restraints[i].rival, PsiRestraint::kWholeImage);
+    partly = partly || restraints[i].strength > 0;
+    std::vector<PsiRestraint> fewer = restraints;
+    fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
+    if (restraints[i].strength + 1 < kFullStrength) {
+      for (PsiRestraint& other : fewer) {
+        if (other.index == restraints[i].index) ++other.strength;
+      }
+      PsiRestraint more = restraints[i];
+      ++more.strength;
+      fewer.insert(fewer.begin() + static_cast<std::ptrdiff_t>(i), more);
+      EXPECT_FALSE(offendingOf(s, with(s.psi, fewer)).empty())
+          << "image " << images.back() << " would do with more than " << int{restraints[i].strength};
+    }
+  }
+  EXPECT_EQ(images, offendingOf(s, s.psi));
+  EXPECT_EQ(images.size(), held.restrainedImages());
+  EXPECT_TRUE(partly);
+
+  // Weakened where an image differs from its rivals, and nowhere else.
+  const SourcePtr free = withPsi(s.large, s.psi), restrained = withPsi(s.large, held);
+  const std::size_t bytes = s.large->info().shape.bytes();
+  std::vector<std::uint8_t> own(bytes), rival(bytes), before(bytes), after(bytes);
+  std::uint64_t spared = 0;
+  for (const std::uint64_t index : images) {
+    s.large->read(index, own.data());
+    free->read(index, before.data());
+    restrained->read(index, after.data());
+    std::vector<int> strength(bytes, kFullStrength);
+    for (const PsiRestraint& restraint : restraints) {
+      if (restraint.index != index) continue;
+      s.large->read(restraint.rival, rival.data());
+      for (std::size_t p = 0; p < bytes; ++p) {
+        if (own[p] != rival[p]) strength[p] = restraint.strength;
+      }
+    }
+    for (std::size_t p = 0; p < bytes; ++p) {
+      if (strength[p] == kFullStrength) {
+        ASSERT_EQ(after[p], before[p]);
+        spared += after[p] != own[p] ? 1 : 0;
+      } else {
+        ASSERT_LE(std::abs(after[p] - own[p]), std::abs(before[p] - own[p]));
+        if (strength[p] == 0) {
+          ASSERT_EQ(after[p], own[p]);
+        }
+      }
+    }
+  }
+  EXPECT_GT(spared, 0u);
 }
 
 TEST(RestraintTest, DependsNeitherOnThreadsNorOnOlderRestraints) {
   const Sizes s;
   Context three;
   three.threads = 3;
-  const std::vector<PsiRestraint> once = restraintsFor(s.psi, {s.large}, Context{});
-  const std::vector<PsiRestraint> again = restraintsFor(with(s.psi, {{0, 0}, {9, 3}}), {s.large}, three);
-  ASSERT_EQ(once.size(), again.size());
-  for (std::size_t i = 0; i < once.size(); ++i) {
-    EXPECT_EQ(once[i].index, again[i].index);
-    EXPECT_EQ(once[i].strength, again[i].strength);
+  for (const RestraintScope scope : kScopes) {
+    const std::vector<PsiRestraint> once = restraintsFor(s.psi, {s.large}, scope, Context{});
+    const std::vector<PsiRestraint> again = restraintsFor(with(s.psi, {{0, 0}, {9, 3}}), {s.large}, scope, three);
+    ASSERT_EQ(once.size(), again.size());
+    for (std::size_t i = 0; i < once.size(); ++i) {
+      EXPECT_EQ(once[i].index, again[i].index);
+      EXPECT_EQ(once[i].strength, again[i].strength);
+      EXPECT_EQ(once[i].rival, again[i].rival);
+    }
   }
 }
 
@@ -107,11 +185,53 @@ TEST(RestraintTest, RefusesAPsiOfAnotherDataset) {
   PsiNetwork other = s.psi;
   other.dataset = "something else";
   try {
-    restraintsFor(other, {s.large}, Context{});
+    restraintsFor(other, {s.large}, RestraintScope::Images, Context{});
     FAIL() << "took a foreign psi";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::BadFile);
   }
+}
+
+// A part of a dataset is restrained as the whole is, which has the rivals; where the whole is out of reach, not at all.
+TEST(RestraintTest, APartIsRestrainedLikeTheWhole) {
+  const Sizes s;
+  const PsiNetwork held = with(s.psi, restraintsFor(s.psi, {s.large}, RestraintScope::Pixels, Context{}));
+  const std::uint64_t index = held.restraints.front().index;
+  const std::size_t bytes = s.large->info().shape.bytes();
+  std::vector<std::uint8_t> expected(bytes), found(bytes);
+  withPsi(s.large, held)->read(index, expected.data());
+  withPsi(subset(s.large, {index}), held)->read(0, found.data());
+  EXPECT_EQ(found, expected);
+  try {
+    withPsi(reduced(subset(s.large, {index}), 16), held);
+    FAIL() << "restrained without the rivals";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::Usage);
+    EXPECT_NE(std::string(error.what()).find("held back"), std::string::npos) << error.what();
+  }
+}
+
+// The signs of `unaligned` leave the size of every delta as it is, restrained or not.
+TEST(RestraintTest, UnalignedIsRestrainedLikeModified) {
+  const Sizes s;
+  PsiNetwork held = with(s.psi, restraintsFor(s.psi, {s.large}, RestraintScope::Pixels, Context{}));
+  const testing::TempDirectory d;
+  held.save(d / "psi.h5", Overwrite::Refuse);
+  const SourcePtr modified = withPsi(s.large, d / "psi.h5"), unaligned = withUnalignedPsi(s.large, d / "psi.h5", 3);
+  const std::size_t bytes = s.large->info().shape.bytes();
+  std::vector<std::uint8_t> own(bytes), one(bytes), other(bytes);
+  std::uint64_t turned = 0;
+  for (std::uint64_t row = 0; row < s.large->size(); ++row) {
+    s.large->read(row, own.data());
+    modified->read(row, one.data());
+    unaligned->read(row, other.data());
+    for (std::size_t p = 0; p < bytes; ++p) {
+      if (own[p] < 60 || own[p] > 195) continue;  // out of the clip's reach
+      ASSERT_EQ(std::abs(one[p] - own[p]), std::abs(other[p] - own[p]));
+      turned += one[p] != other[p] ? 1 : 0;
+    }
+  }
+  EXPECT_GT(turned, 0u);
 }
 
 TEST(OneFactorVariantsTest, VisitsWhatDiffersInOneFactor) {

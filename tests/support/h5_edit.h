@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <hdf5.h>
 
+#include <cstdint>
 #include <string>
 
 namespace offaxis::testing {
@@ -21,6 +22,15 @@ inline void rewriteAttribute(const std::string& path, const std::string& name, c
     EXPECT_GE(H5Awrite(attribute, type, text.c_str()), 0);
   }
   H5Tclose(type);
+  H5Aclose(attribute);
+  H5Fclose(file);
+}
+
+// The same of an unsigned number of 64 bits.
+inline void rewriteAttribute(const std::string& path, const std::string& name, std::uint64_t number) {
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+  const hid_t attribute = H5Aopen(file, name.c_str(), H5P_DEFAULT);
+  EXPECT_GE(H5Awrite(attribute, H5T_NATIVE_UINT64, &number), 0);
   H5Aclose(attribute);
   H5Fclose(file);
 }

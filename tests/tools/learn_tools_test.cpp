@@ -311,7 +311,7 @@ TEST(LearnTools, BadCallsSayWhatIsWrong) {
       {"manipulate " + kSource + kTinyPsi + "--inputs pixels -o r2", 2, "one-hot"},
       {"manipulate " + kSource + kTinyPsi + "--codes degrees -o r2", 2, "angles"},
       {"manipulate " + kSource + kTinyPsi + "--recipe cake -o r2", 2, "tint"},
-      {"manipulate " + kSource + kTinyPsi + "--restrain perhaps -o r2", 2, "yes or no"},
+      {"manipulate " + kSource + kTinyPsi + "--restrain perhaps -o r2", 2, "images, pixels"},
       {"manipulate " + kSource + kTinyPsi + "--energy -1 -o r2", 2, "--energy"},
       {"manipulate " + kSource + kTinyPsi + "--rotation 'blocks;pairs' -o r2", 2, "rungs"},
       {"manipulate " + kSource + kTinyPsi + "--rotation 'blocks;' -o r2", 2, "empty"},

@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/philox.h"
 #include "storage/h5.h"
+#include "support/h5_edit.h"
 
 namespace offaxis {
 namespace {
@@ -70,6 +71,23 @@ PsiNetwork fixedNetwork() {
     net.layers.push_back(layer);
   }
   net.prepare();
+  return net;
+}
+
+// An additive psi of 4x4 patterns for the 3 + 8 + 5 + 1 levels, drawn as integers.
+PsiNetwork fixedSum() {
+  PsiNetwork net = fixedNetwork();
+  net.layers.clear();
+  net.features.rotation.clear();
+  net.features.harmonics.clear();
+  net.patterns.side = 4;
+  net.patterns.channels = 3;
+  const Philox stream(8, "test:patterns");
+  for (std::size_t i = 0; i < 17 * net.patterns.pixels(); ++i)
+    net.patterns.steps.push_back(static_cast<std::int16_t>(static_cast<int>(stream.below(4001, i)) - 2000));
+  net.patterns.steps[0] = 32767;  // beyond the table's end
+  net.prepare();
+  net.validate();
   return net;
 }
 
@@ -363,10 +381,136 @@ TEST(PsiNetworkTest, RestraintsWeakenTheirImagesAlone) {
   EXPECT_EQ(sha256OfFile(path), sha256OfFile(again));
 }
 
+TEST(PsiNetworkTest, FilesKeepTheRivalsOfRestraints) {
+  PsiNetwork net = fixedNetwork();
+  const std::uint64_t whole = PsiRestraint::kWholeImage;
+  net.restraints = {{3, 5, 4}, {3, 5, 9}, {3, 12, whole}, {8, 0, 2}};
+  net.validate();
+  EXPECT_TRUE(net.hasRivals());
+  EXPECT_EQ(net.restrainedImages(), 2u);
+  const std::string path = scratch("rivals.h5");
+  net.save(path, Overwrite::Refuse);
+  EXPECT_EQ(h5::Reader(path).integerAttribute("version"), 3u);
+  const PsiNetwork back = PsiNetwork::load(path);
+  ASSERT_EQ(back.restraints.size(), net.restraints.size());
+  for (std::size_t i = 0; i < back.restraints.size(); ++i) {
+    EXPECT_EQ(back.restraints[i].index, net.restraints[i].index);
+    EXPECT_EQ(back.restraints[i].strength, net.restraints[i].strength);
+    EXPECT_EQ(back.restraints[i].rival, net.restraints[i].rival);
+  }
+  const auto [first, last] = back.restraintsOf(3);
+  EXPECT_EQ(last - first, 3);
+  EXPECT_EQ(back.restraintsOf(5).first, back.restraintsOf(5).second);
+  // The network itself knows no images: it applies what holds for whole ones alone.
+  const std::vector<std::uint32_t> third{0, 0, 3, 0}, eighth{0, 1, 3, 0};
+  std::vector<std::int16_t> expected = naiveDeltas(net, third);
+  for (std::int16_t& delta : expected) delta = static_cast<std::int16_t>(std::trunc(delta * 12 / 16.0));
+  EXPECT_EQ(deltasOf(back, third), expected);
+  EXPECT_EQ(deltasOf(back, eighth), naiveDeltas(net, eighth));
+}
+
+// A reader of an older version would pass over what it does not know: a file may not say less than it holds.
+TEST(PsiNetworkTest, RefusesFilesOfTooLowAVersion) {
+  const auto refuses = [](const PsiNetwork& net, std::uint64_t version, const std::string& says) {
+    const std::string path = scratch("low.h5");
+    net.save(path, Overwrite::Replace);
+    testing::rewriteAttribute(path, "version", version);
+    try {
+      PsiNetwork::load(path);
+      ADD_FAILURE() << "read as version " << version;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::BadFile);
+      EXPECT_NE(std::string(error.what()).find(says), std::string::npos) << error.what();
+    }
+  };
+  PsiNetwork net = fixedNetwork();
+  net.restraints = {{3, 5}};
+  refuses(net, 1, "version 1 does not know");
+  net.restraints = {{3, 5, 4}};
+  refuses(net, 1, "version 1 does not know");
+  refuses(net, 2, "version 2 does not know");
+  refuses(net, 4, "layers");
+  refuses(net, 5, "not 1 to 4");
+  refuses(fixedSum(), 3, "layers");
+}
+
 TEST(PsiNetworkTest, FilesWithoutRestraintsStayAtVersion1) {
   const std::string path = scratch("plain.h5");
   fixedNetwork().save(path, Overwrite::Refuse);
   EXPECT_EQ(h5::Reader(path).integerAttribute("version"), 1u);
+}
+
+TEST(PsiNetworkTest, AnAdditivePsiSumsOnePatternAFactor) {
+  const PsiNetwork net = fixedSum();
+  EXPECT_EQ(net.side(), 4u);
+  EXPECT_EQ(net.channels(), 3u);
+  const std::size_t first[] = {0, 3, 11, 16};  // of each factor's levels
+  for (const std::vector<std::uint32_t>& levels : kSomeLevels) {
+    std::vector<std::int16_t> expected;
+    for (std::size_t p = 0; p < net.patterns.pixels(); ++p) {
+      int sum = 0;
+      for (std::size_t k = 0; k < 4; ++k) sum += net.patterns.steps[(first[k] + levels[k]) * net.patterns.pixels() + p];
+      expected.push_back(static_cast<std::int16_t>(std::nearbyint(44 * std::tanh(sum / 1024.0))));
+    }
+    std::vector<std::int16_t> found(net.patterns.pixels());
+    net.deltas(levels.data(), found.data());
+    EXPECT_EQ(found, expected);
+  }
+}
+
+TEST(PsiNetworkTest, AdditiveFilesKeepPatternsAndRestraints) {
+  PsiNetwork net = fixedSum();
+  for (const std::vector<PsiRestraint>& restraints :
+       {std::vector<PsiRestraint>{}, std::vector<PsiRestraint>{{3, 5}}, std::vector<PsiRestraint>{{3, 5, 9}, {4, 2}}}) {
+    net.restraints = restraints;
+    const std::string path = scratch("sum.h5");
+    net.save(path, Overwrite::Replace);
+    EXPECT_EQ(h5::Reader(path).integerAttribute("version"), 4u);
+    const PsiNetwork back = PsiNetwork::load(path);
+    EXPECT_EQ(back.patterns.steps, net.patterns.steps);
+    EXPECT_EQ(back.side(), 4u);
+    ASSERT_EQ(back.restraints.size(), restraints.size());
+    for (std::size_t i = 0; i < restraints.size(); ++i) {
+      EXPECT_EQ(back.restraints[i].strength, restraints[i].strength);
+      EXPECT_EQ(back.restraints[i].rival, restraints[i].rival);
+    }
+    const std::string again = scratch("sum_again.h5");
+    back.save(again, Overwrite::Replace);
+    EXPECT_EQ(sha256OfFile(path), sha256OfFile(again));
+  }
+}
+
+TEST(PsiNetworkTest, AdditivePsiRoundsItsPreActivations) {
+  PsiFeatures features = someFeatures();
+  features.rotation.clear();
+  features.harmonics.clear();
+  std::vector<float> values(17 * 2 * 2, 0.0f);
+  values[0] = 0.25f;
+  values[1] = 2.5f / 1024;  // halves to even
+  values[2] = -1e9f;
+  const PsiNetwork net = additivePsi(features, Budget::parse("0.1"), 2, 1, values);
+  EXPECT_EQ(std::vector<std::int16_t>(net.patterns.steps.begin(), net.patterns.steps.begin() + 4),
+            (std::vector<std::int16_t>{256, 2, -32767, 0}));
+}
+
+TEST(PsiFeaturesTest, OneLevelGivesItsOwnInputsAlone) {
+  PsiFeatures features = someFeatures();
+  features.rotation.clear();
+  features.harmonics.clear();
+  for (const bool oneHot : {false, true}) {
+    features.oneHot = oneHot;
+    // Inputs of one level of each factor add up to those of all four.
+    const std::vector<std::uint32_t> levels{2, 5, 3, 0};
+    std::vector<float> whole(features.count()), one(features.count()), sum(features.count(), 0.0f);
+    features.real(levels.data(), whole.data());
+    for (std::size_t k = 0; k < 4; ++k) {
+      features.realOfLevel(k, levels[k], one.data());
+      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += one[i];
+    }
+    EXPECT_EQ(sum, whole);
+    features.realOfLevel(2, 3, one.data());
+    EXPECT_EQ(std::count_if(one.begin(), one.end(), [](float v) { return v != 0.0f; }), oneHot ? 1 : 3);
+  }
 }
 
 ErrorKind kindOf(const std::function<void()>& action) {
@@ -413,6 +557,18 @@ TEST(PsiNetworkTest, RefusesHostileNetworks) {
       [](PsiNetwork& n) {
         n.restraints = {{~std::uint64_t{0}, 1}};
       },
+      [](PsiNetwork& n) {
+        n.restraints = {{4, 1, 3 * 8 * 5}};
+      },
+      [](PsiNetwork& n) {
+        n.restraints = {{4, 1, 4}};
+      },
+      [](PsiNetwork& n) {
+        n.restraints = {{4, 1, 6}, {4, 1, 5}};
+      },
+      [](PsiNetwork& n) {
+        n.restraints = {{4, 1}, {4, 1, 5}};
+      },
   };
   for (std::size_t i = 0; i < damages.size(); ++i) {
     PsiNetwork net = fixedNetwork();
@@ -420,6 +576,28 @@ TEST(PsiNetworkTest, RefusesHostileNetworks) {
     EXPECT_EQ(kindOf([&] { net.validate(); }), ErrorKind::BadFile) << "damage " << i;
   }
   EXPECT_EQ(kindOf([] { fixedNetwork().validate(); }), ErrorKind{});
+}
+
+TEST(PsiNetworkTest, RefusesHostilePatterns) {
+  const std::vector<std::function<void(PsiNetwork&)>> damages{
+      [](PsiNetwork& n) { n.patterns.steps.pop_back(); },
+      [](PsiNetwork& n) { n.patterns.side = 0; },
+      [](PsiNetwork& n) { n.patterns.side = 257; },
+      [](PsiNetwork& n) { n.patterns.channels = 5; },
+      [](PsiNetwork& n) { n.layers = fixedNetwork().layers; },
+      [](PsiNetwork& n) { n.features.factorSizes[1] = 9; },
+      [](PsiNetwork& n) { n.features.factorSizes[1] = 1u << 24; },
+      [](PsiNetwork& n) { n.features.rotation = someFeatures().rotation; },
+      [](PsiNetwork& n) {
+        n.restraints = {{3 * 8 * 5, 1}};
+      },
+  };
+  for (std::size_t i = 0; i < damages.size(); ++i) {
+    PsiNetwork net = fixedSum();
+    damages[i](net);
+    EXPECT_EQ(kindOf([&] { net.validate(); }), ErrorKind::BadFile) << "damage " << i;
+  }
+  EXPECT_EQ(kindOf([] { fixedSum().validate(); }), ErrorKind{});
 }
 
 TEST(PsiNetworkTest, FactorsMayHaveMoreCombinationsThanFitIntoAWord) {
@@ -474,9 +652,9 @@ TEST(PsiNetworkTest, RefusesHostileFiles) {
 }
 
 // Any single byte may be damaged: loading must throw BadFile or give a network that is safe to run.
-TEST(PsiNetworkTest, SurvivesDamagedBytes) {
+void surviveDamage(const PsiNetwork& sound) {
   const std::string path = scratch("sound.h5");
-  fixedNetwork().save(path, Overwrite::Refuse);
+  sound.save(path, Overwrite::Replace);
   std::ifstream in(path, std::ios::binary);
   const std::string bytes((std::istreambuf_iterator<char>(in)), {});
   const Philox stream(11, "test:damage");
@@ -493,6 +671,16 @@ TEST(PsiNetworkTest, SurvivesDamagedBytes) {
     });
     EXPECT_TRUE(kind == ErrorKind{} || kind == ErrorKind::BadFile) << "trial " << trial;
   }
+}
+
+TEST(PsiNetworkTest, SurvivesDamagedBytes) {
+  surviveDamage(fixedNetwork());
+}
+
+TEST(PsiNetworkTest, AdditiveSurvivesDamagedBytes) {
+  PsiNetwork net = fixedSum();
+  net.restraints = {{3, 5, 9}, {4, 2}};
+  surviveDamage(net);
 }
 
 }  // namespace
