@@ -43,7 +43,8 @@ const cli::Verb kVerb{
      {"draws", "N", "", "noise draws for each image; 0 for reference models without noise"},
      {"ensemble", "N", "", "reference models of each kind at every rung"},
      {"inputs", "NAME", "", "of psi: rotated, factors or one-hot"},
-     {"additive", "yes|no", "no", "psi is a sum of patterns, one for each factor's level: no interactions of factors"},
+     {"additive", "HOW", "no",
+      "psi as a sum of patterns, one for each factor's level: trained as one, or projected on one after training; no"},
      {"separation", "W", "", "what psi pays where it carries an image towards another factor level's"},
      {"restrain", "HOW", "",
       "hold psi back until each image is nearest to its own factors (`offaxis verify`): images, or pixels (those that "
@@ -59,11 +60,6 @@ const cli::Verb kVerb{
      {"sign", "+1|-1", "1", "-1 trains the sign-flipped control, which favours the factors"},
      {"device", "D", "auto", "auto, cpu or cuda[:N]"}},
     {"xysquares:spacing=1 -o run/", "xysquares:spacing=1 --eps 0.05 --seed 3 -o run-3/"}};
-
-bool yesOrNo(const std::string& text, const std::string& option) {
-  if (text != "yes" && text != "no") throw Error(ErrorKind::Usage, option + " is '" + text + "'", "give yes or no");
-  return text == "yes";
-}
 
 ManipulateSettings parse(const cli::Arguments& a) {
   constexpr std::uint64_t kMany = 1'000'000'000;
@@ -83,7 +79,7 @@ ManipulateSettings parse(const cli::Arguments& a) {
   if (a.given("batch")) s.batch = static_cast<int>(a.integer("batch", 2, 4096));
   if (a.given("draws")) s.draws = static_cast<int>(a.integer("draws", 0, 64));
   if (a.given("ensemble")) s.ensemble = static_cast<int>(a.integer("ensemble", 1, 16));
-  if (a.given("additive")) s.additive = yesOrNo(a.text("additive"), "--additive");
+  s.additive = a.text("additive");
   if (a.given("separation")) s.separation = a.real("separation", 0.0, 1e6);
   if (a.given("restrain")) s.restrain = a.text("restrain");
   if (a.given("energy")) s.energy = a.real("energy", 0.0, 1e6);

@@ -20,6 +20,7 @@
 #include "learn/rung_json.h"
 #include "measure/restraint.h"
 #include "storage/staged.h"
+#include "variants/additive.h"
 #include "variants/delta_spectrum.h"
 #include "variants/psi_network.h"
 #include "variants/psi_pattern.h"
@@ -78,7 +79,9 @@ void check(const ManipulateSettings& s, const SourceInfo& info) {
   if (s.ensemble < 1) usage("an ensemble needs at least one model", "give a positive number");
   if (s.inputs != "rotated" && s.inputs != "factors" && s.inputs != "one-hot")
     usage("no inputs are called '" + s.inputs + "'", "known: rotated, factors, one-hot");
-  if (s.additive && s.inputs == "rotated")
+  if (s.additive != "no" && s.additive != "trained" && s.additive != "projected")
+    usage("psi cannot be additive by being '" + s.additive + "'", "known: no, trained, projected");
+  if (s.additive == "trained" && s.inputs == "rotated")
     usage("an additive psi cannot have rotated inputs, which mix factors", "give --inputs factors or one-hot");
   if (s.restrain != "no" && s.restrain != "images" && s.restrain != "pixels")
     usage("psi cannot be restrained by '" + s.restrain + "'", "known: no, images, pixels");
@@ -114,7 +117,7 @@ Json settingsJson(const ManipulateSettings& s) {
   // Named only where they are used: runs made before there were these settings stay what they are.
   if (s.ensemble != 1) json["ensemble"] = s.ensemble;
   if (s.inputs != "rotated") json["inputs"] = s.inputs;
-  if (s.additive) json["additive"] = true;
+  if (s.additive != "no") json["additive"] = s.additive;
   if (s.codes != "levels") json["codes"] = s.codes;
   if (s.energy > 0) json["energy"] = s.energy;
   if (s.inwardSlope > 0) json["inward_slope"] = s.inwardSlope;
@@ -333,7 +336,7 @@ class Manipulation {
     } else if (!features_.rotation.empty()) {
       shapeStart(psi_, features_);
     }
-    if (s_.additive) patternInputs_ = featuresOfLevels();
+    if (sumsPatterns()) patternInputs_ = featuresOfLevels();
     psi_->to(device_);
     psiAdam_.emplace(psi_->parameters(), s_.psiRate);
     identity_ = settingsJson(s_);
@@ -409,6 +412,8 @@ class Manipulation {
       return &levels[i * static_cast<std::size_t>(k)];
     }
   };
+
+  bool sumsPatterns() const { return s_.additive == "trained"; }
 
   // Which of coordinates_ a rung's models are handed.
   std::size_t codesOf(std::size_t rung) const { return rung % coordinates_.size(); }
@@ -498,15 +503,15 @@ class Manipulation {
   PsiPass psiPass(const Batch& batch) {
     PsiPass pass;
     pass.outputs.resize(kChunks);
-    const std::int64_t n = s_.additive ? patternInputs_.size(0) : batch.size();
+    const std::int64_t n = sumsPatterns() ? patternInputs_.size(0) : batch.size();
     tasks(kChunks, [&](std::uint64_t c) {
       const std::int64_t begin = c == 0 ? 0 : n / 2, end = c == 0 ? n / 2 : n;
       pass.outputs[c] =
-          psi_->forward(s_.additive ? patternInputs_.slice(0, begin, end) : featuresOf(batch, begin, end));
+          psi_->forward(sumsPatterns() ? patternInputs_.slice(0, begin, end) : featuresOf(batch, begin, end));
     });
     const torch::NoGradGuard noGrad;
     Tensor all = torch::cat(pass.outputs);
-    if (s_.additive) {
+    if (sumsPatterns()) {
       pass.chosen = patternsOf(batch.levels);
       all = torch::mm(pass.chosen, all.flatten(1)).view({batch.size(), all.size(1), all.size(2), all.size(3)});
     }
@@ -516,7 +521,7 @@ class Manipulation {
 
   // The gradients of psi's parameters, given that with respect to what goes into tanh, [N,C,H,W].
   std::vector<Tensor> psiGradients(const PsiPass& pass, Tensor gradient) {
-    if (s_.additive) {
+    if (sumsPatterns()) {
       const torch::NoGradGuard noGrad;
       gradient = torch::mm(pass.chosen.t(), gradient.flatten(1))
                      .view({pass.chosen.size(1), gradient.size(1), gradient.size(2), gradient.size(3)});
@@ -822,13 +827,14 @@ class Manipulation {
         throw Error(ErrorKind::Failed, "psi's weights are not finite", "lower its learning rate (--psi-rate)");
       }
     }
-    if (s_.additive) {
+    if (sumsPatterns()) {
       drawn_ = drawnPatterns();
-      integer_ = additivePsi(features_, s_.eps, info_.shape.height, info_.shape.channels, drawn_);
+      quantised_ = additivePsi(features_, s_.eps, info_.shape.height, info_.shape.channels, drawn_);
     } else {
-      integer_ =
+      quantised_ =
           quantise(floatNetwork(psi_, features_), s_.eps, levelsOfRows("manipulate:calibration", kCalibrationRows));
     }
+    integer_ = s_.additive == "projected" ? additiveOf(*quantised_) : *quantised_;
     integer_->dataset = info_.dataset;
     integer_->fingerprint = identity_["fingerprint"];
     integer_->provenance = identity_.dump();
@@ -848,7 +854,7 @@ class Manipulation {
 
   // What the float psi gives for one image, in (-1, 1), [H,W,C].
   std::vector<float> floatPsi(const PsiFloatNetwork& network, const std::uint32_t* levels) const {
-    if (!s_.additive) return evaluateFloat(network, levels);
+    if (!sumsPatterns()) return evaluateFloat(network, levels);
     std::vector<float> sum(info_.shape.bytes());
     const float* first = drawn_.data();  // of the factor's levels
     for (std::size_t k = 0; k < features_.factorSizes.size(); ++k) {
@@ -1044,15 +1050,13 @@ class Manipulation {
 
   void measureQuantisation(ManipulateResult& result) const {
     const PsiFloatNetwork network = floatNetwork(psi_, features_);
-    PsiNetwork free = *integer_;  // the float network knows no restraints
-    free.restraints.clear();
     const std::vector<std::uint32_t> levels = levelsOfRows("manipulate:quantisation", kQuantisationRows);
     std::vector<double> sum(kQuantisationRows), largest(kQuantisationRows);
     parallelFor(inner_, kQuantisationRows, 1, [&](std::uint64_t i, std::uint64_t, int) {
       const std::uint32_t* row = &levels[i * static_cast<std::uint64_t>(k_)];
       const std::vector<float> real = floatPsi(network, row);
       std::vector<std::int16_t> delta(real.size());
-      free.deltas(row, delta.data());
+      quantised_->deltas(row, delta.data());
       for (std::size_t p = 0; p < real.size(); ++p) {
         const double error = std::fabs(static_cast<double>(real[p]) * s_.eps.levels() - delta[p]);
         sum[i] += error / static_cast<double>(real.size());
@@ -1110,10 +1114,11 @@ class Manipulation {
   std::size_t perRung_ = 0;
   Decoder psi_{nullptr};
   std::optional<Adam> psiAdam_;
-  std::optional<PsiNetwork> integer_;
-  Tensor patternInputs_;               // featuresOfLevels(), where psi is additive
-  std::vector<float> drawn_;           // drawnPatterns(), once they are quantised
-  std::optional<PsiPattern> shipped_;  // the same on the images
+  std::optional<PsiNetwork> quantised_;  // psi as trained, in integers
+  std::optional<PsiNetwork> integer_;    // what ships: it, or its additive part, restrained
+  Tensor patternInputs_;                 // featuresOfLevels(), where psi is additive
+  std::vector<float> drawn_;             // drawnPatterns(), once they are quantised
+  std::optional<PsiPattern> shipped_;    // the same on the images
   Json identity_;
   std::vector<RungMeasure> original_;
   std::vector<double> sums_;  // since the last point of the curve: steps, |m|, shares, then L and KL of each model

@@ -52,9 +52,10 @@ struct ManipulateSettings {
   // What psi sees: "rotated" is everything in PsiFeatures, "factors" neither R w nor its harmonics, "one-hot" an
   // indicator of each factor's level alone (ablations).
   std::string inputs = "rotated";
-  // psi is the sum of a pattern for each factor's level, which its network draws one by one, before tanh (our design): no
-  // interactions of factors, which a VAE at full capacity can use to tell them apart. Not with rotated inputs.
-  bool additive = false;
+  // Whether psi is the sum of a pattern for each factor's level, before tanh (our design): no interactions of factors,
+  // which a VAE at full capacity can use to tell them apart. "trained": its network draws the patterns one by one (not
+  // with rotated inputs). "projected": it is trained with interactions, and what ships is additiveOf() it. "no": neither.
+  std::string additive = "no";
   std::vector<double> harmonics{1, 2, 3, 4.5, 6};  // of the rotated coordinates
   int psiDense = 128;
   std::vector<int> psiChannels{32, 32, 64};  // from the picture inwards, as in NetSettings

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/philox.h"
+#include "variants/additive.h"
 #include "variants/perturbed.h"
 #include "variants/psi_pattern.h"
 
@@ -75,64 +76,23 @@ class PermutedSource final : public PerturbedSource {
 class SeparableSource final : public PerturbedSource {
  public:
   SeparableSource(SourcePtr parent, PsiPattern psi)
-      : PerturbedSource(std::move(parent), "separable", psi.settings()), psi_(std::move(psi)) {
-    const FactorGrid& grid = psi_.grid();
-    const std::size_t pixels = psi_.smallCount();
-    const Philox philox(0, "separable");
-    // The images that stand for all: levels of the other factors are those of the same draws for every level.
-    std::vector<std::vector<std::uint32_t>> drawn;
-    for (std::uint64_t i = 0; i < kDraws; ++i) drawn.push_back(grid.levelsOf(philox.below(grid.size(), i)));
-    std::vector<std::int16_t> pattern(pixels);
-    std::vector<std::int64_t> total(pixels);
-    for (std::size_t k = 0; k < grid.factorCount(); ++k) {
-      const std::size_t size = grid.factors()[k].size();
-      first_.push_back(effects_.size() / pixels);
-      effects_.resize(effects_.size() + size * pixels);
-      std::int32_t* const effects = effects_.data() + first_.back() * pixels;
-      for (std::size_t level = 0; level < size; ++level) {
-        for (std::vector<std::uint32_t> levels : drawn) {
-          levels[k] = static_cast<std::uint32_t>(level);
-          psi_.smallDeltas(grid.indexOf(levels), pattern.data());
-          for (std::size_t p = 0; p < pixels; ++p) effects[level * pixels + p] += pattern[p];
-        }
-      }
-      // Effects are differences from the factor's own mean, in 1/kDraws of a level.
-      for (std::size_t p = 0; p < pixels; ++p) {
-        std::int64_t sum = 0;
-        for (std::size_t level = 0; level < size; ++level) sum += effects[level * pixels + p];
-        const std::int64_t mean = roundedQuotient(sum, static_cast<std::int64_t>(size));
-        for (std::size_t level = 0; level < size; ++level)
-          effects[level * pixels + p] -= static_cast<std::int32_t>(mean);
-        total[p] += mean;
-      }
-    }
-    mean_.resize(pixels);
-    for (std::size_t p = 0; p < pixels; ++p)
-      mean_[p] = static_cast<std::int32_t>(roundedQuotient(total[p], static_cast<std::int64_t>(grid.factorCount())));
+      : PerturbedSource(std::move(parent), "separable", psi.settings()),
+        psi_(std::move(psi)),
+        effects_(sizesOf(psi_.grid()), psi_.smallCount(), [this](const std::uint32_t* levels, std::int16_t* out) {
+          psi_.smallDeltas(psi_.grid().indexOf(levels), out);
+        }) {
     // The least scale whose energy, rounded and cut off, reaches psi's own, in integers throughout.
-    std::vector<std::int32_t> sums(pixels), all;
-    std::int64_t own = 0;
-    for (const std::vector<std::uint32_t>& levels : drawn) {
-      psi_.smallDeltas(grid.indexOf(levels), pattern.data());
-      for (const std::int16_t value : pattern) own += std::int64_t{value} * value;
-      addUp(levels, sums);
-      all.insert(all.end(), sums.begin(), sums.end());
-    }
-    std::int64_t low = 0;
-    scale_ = kMaxScale;
-    while (low < scale_) {
-      const std::int64_t middle = (low + scale_) / 2;
+    std::vector<std::int32_t> all(effects_.images().size() * psi_.smallCount());
+    for (std::size_t i = 0; i < effects_.images().size(); ++i)
+      effects_.sum(effects_.images()[i].data(), &all[i * psi_.smallCount()]);
+    scale_ = leastReaching(effects_.energy(), kMaxScale, [&](std::int64_t scale) {
       std::int64_t energy = 0;
       for (const std::int32_t sum : all) {
-        const std::int64_t value = scaled(sum, middle);
+        const std::int64_t value = scaled(sum, scale);
         energy += value * value;
       }
-      if (energy >= own) {
-        scale_ = middle;
-      } else {
-        low = middle + 1;
-      }
-    }
+      return energy;
+    });
   }
 
  protected:
@@ -141,38 +101,29 @@ class SeparableSource final : public PerturbedSource {
     static thread_local std::vector<std::int16_t> small;
     sums.resize(psi_.smallCount());
     small.resize(psi_.smallCount());
-    addUp(psi_.grid().levelsOf(canonical), sums);
+    effects_.sum(psi_.grid().levelsOf(canonical).data(), sums.data());
     for (std::size_t p = 0; p < small.size(); ++p) small[p] = static_cast<std::int16_t>(scaled(sums[p], scale_));
     psi_.enlarge(small.data(), delta);
   }
 
  private:
-  static constexpr std::int64_t kDraws = 256;
   static constexpr std::int64_t kUnit = 4096;            // scale 1
   static constexpr std::int64_t kMaxScale = 64 * kUnit;  // beyond, nearly every pixel is at the budget
 
+  static std::vector<std::uint32_t> sizesOf(const FactorGrid& grid) {
+    std::vector<std::uint32_t> sizes;
+    for (const Factor& factor : grid.factors()) sizes.push_back(static_cast<std::uint32_t>(factor.size()));
+    return sizes;
+  }
+
   std::int64_t scaled(std::int64_t sum, std::int64_t scale) const {
     const std::int64_t limit = psi_.levels();
-    return std::clamp(roundedQuotient(sum * scale, kDraws * kUnit), -limit, limit);
-  }
-
-  static std::int64_t roundedQuotient(std::int64_t a, std::int64_t b) {  // halves away from zero; b > 0
-    return a >= 0 ? (a + b / 2) / b : -((-a + b / 2) / b);
-  }
-
-  void addUp(const std::vector<std::uint32_t>& levels, std::vector<std::int32_t>& sums) const {
-    sums = mean_;
-    for (std::size_t k = 0; k < levels.size(); ++k) {
-      const std::int32_t* effect = effects_.data() + (first_[k] + levels[k]) * sums.size();
-      for (std::size_t p = 0; p < sums.size(); ++p) sums[p] += effect[p];
-    }
+    return std::clamp(roundedQuotient(sum * scale, MainEffects::kDraws * kUnit), -limit, limit);
   }
 
   PsiPattern psi_;
-  std::vector<std::size_t> first_;     // of each factor's levels among the effects
-  std::vector<std::int32_t> effects_;  // [levels of all factors, side, side, C], in 1/kDraws
-  std::vector<std::int32_t> mean_;     // [side, side, C], in 1/kDraws
-  std::int64_t scale_ = 0;             // in 1/kUnit
+  MainEffects effects_;
+  std::int64_t scale_ = 0;  // in 1/kUnit
 };
 
 class UnalignedSource final : public PerturbedSource {

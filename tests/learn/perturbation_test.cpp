@@ -17,6 +17,7 @@
 #include "learn/reference.h"
 #include "storage/hash.h"
 #include "storage/staged.h"
+#include "variants/additive.h"
 #include "variants/modified.h"
 #include "variants/psi_network.h"
 
@@ -594,7 +595,7 @@ TEST(ManipulateTest, AnAdditivePsiIsTrainedResumedAndShipped) {
   ManipulateSettings s = tiny();
   s.codes = "angles";
   s.inputs = "factors";
-  s.additive = true;
+  s.additive = "trained";
   s.checkpointSeconds = 0;
   const std::string straight = freshDirectory("additive"), resumed = freshDirectory("additive-pieces");
   const SourcePtr hues = std::make_shared<Hues>(0.0);
@@ -627,6 +628,23 @@ TEST(ManipulateTest, AnAdditivePsiIsTrainedResumedAndShipped) {
 
   s.inputs = "rotated";
   EXPECT_EQ(kindOf([&] { manipulate(hues, s, freshDirectory("additive-rotated"), {}); }), ErrorKind::Usage);
+}
+
+// What ships is the additive part of the very psi that the same run without projection gives.
+TEST(ManipulateTest, ProjectsPsiOnASumOfPatterns) {
+  ManipulateSettings s = tiny();
+  s.codes = "angles";
+  const SourcePtr hues = std::make_shared<Hues>(0.0);
+  const ManipulateResult plain = manipulate(hues, s, freshDirectory("not-projected"), {});
+  s.additive = "projected";
+  const ManipulateResult projected = manipulate(hues, s, freshDirectory("projected"), {});
+  EXPECT_EQ(projected.quantisationMean, plain.quantisationMean);
+  EXPECT_NE(projected.modified[1].entangled.objective, plain.modified[1].entangled.objective)
+      << "not measured on what ships";
+  const PsiNetwork psi = PsiNetwork::load(projected.psiPath);
+  EXPECT_EQ(psi.patterns.steps, additiveOf(PsiNetwork::load(plain.psiPath)).patterns.steps);
+  s.additive = "somewhat";
+  EXPECT_EQ(kindOf([&] { manipulate(hues, s, freshDirectory("somewhat"), {}); }), ErrorKind::Usage);
 }
 
 TEST(ManipulateTest, RungsTakeKindsOfCodesInTurn) {
