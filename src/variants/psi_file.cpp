@@ -1,4 +1,7 @@
 // How psi.h5 holds a PsiNetwork: docs/psi_format.md.
+#include <algorithm>
+#include <limits>
+
 #include "core/error.h"
 #include "storage/h5.h"
 #include "variants/psi_network.h"
@@ -71,9 +74,21 @@ void PsiNetwork::save(const std::string& path, Overwrite overwrite) const {
       const bool whole = restraint.rival == PsiRestraint::kWholeImage;
       rivals.push_back(whole ? kNoRival : static_cast<std::int64_t>(restraint.rival));
     }
-    file.writeArray("restraints/index", h5::Type::I64, {indices.size()}, indices.data());
+    // Files of version 2 keep the wide type that they always had.
+    const bool narrow = versionOf(*this) > kRestrainedVersion &&
+                        indices.back() <= std::numeric_limits<std::int32_t>::max() &&
+                        *std::max_element(rivals.begin(), rivals.end()) <= std::numeric_limits<std::int32_t>::max();
+    const auto writeIndices = [&](const char* name, const std::vector<std::int64_t>& values) {
+      if (narrow) {
+        const std::vector<std::int32_t> small(values.begin(), values.end());
+        file.writeArray(name, h5::Type::I32, {small.size()}, small.data());
+      } else {
+        file.writeArray(name, h5::Type::I64, {values.size()}, values.data());
+      }
+    };
+    writeIndices("restraints/index", indices);
     file.writeArray("restraints/strength", h5::Type::I8, {strengths.size()}, strengths.data());
-    if (hasRivals()) file.writeArray("restraints/rival", h5::Type::I64, {rivals.size()}, rivals.data());
+    if (hasRivals()) writeIndices("restraints/rival", rivals);
   }
   file.close();
   staged.commit();

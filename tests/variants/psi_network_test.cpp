@@ -398,6 +398,7 @@ TEST(PsiNetworkTest, FilesKeepTheRivalsOfRestraints) {
     EXPECT_EQ(back.restraints[i].strength, net.restraints[i].strength);
     EXPECT_EQ(back.restraints[i].rival, net.restraints[i].rival);
   }
+  EXPECT_EQ(h5::Reader(path).shapeOf("restraints/index").type, h5::Type::I32);
   const auto [first, last] = back.restraintsOf(3);
   EXPECT_EQ(last - first, 3);
   EXPECT_EQ(back.restraintsOf(5).first, back.restraintsOf(5).second);
@@ -432,6 +433,19 @@ TEST(PsiNetworkTest, RefusesFilesOfTooLowAVersion) {
   refuses(net, 4, "layers");
   refuses(net, 5, "not 1 to 4");
   refuses(fixedSum(), 3, "layers");
+}
+
+TEST(PsiNetworkTest, RivalsBeyond32BitsKeepTheirPlace) {
+  PsiNetwork net = fixedSum();
+  net.features.factorSizes = {1u << 20, 1u << 16, 1, 1};
+  net.patterns.steps.clear();
+  net.patterns.side = net.patterns.channels = 1;
+  net.patterns.steps.resize(net.features.levels());
+  net.restraints = {{7, 5, std::uint64_t{1} << 35}};
+  net.validate();
+  const std::string path = scratch("far.h5");
+  net.save(path, Overwrite::Refuse);
+  EXPECT_EQ(PsiNetwork::load(path).restraints.at(0).rival, std::uint64_t{1} << 35);
 }
 
 TEST(PsiNetworkTest, FilesWithoutRestraintsStayAtVersion1) {
