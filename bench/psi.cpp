@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <string>
 
 #include "core/error.h"
 #include "variants/integer_matrix.h"
@@ -58,6 +59,8 @@ int main(int argc, char** argv) {
   try {
     if (argc != 2) throw Error(ErrorKind::Usage, "a psi.h5 is needed", "usage: psi PSI.h5");
     const PsiNetwork psi = PsiNetwork::load(argv[1]);
+    if (psi.layers.empty())
+      throw Error(ErrorKind::BadFile, std::string(argv[1]) + " is a sum of patterns", "give a psi with layers");
     std::vector<std::int16_t> delta(std::size_t{psi.side()} * psi.side() * psi.channels());
     constexpr int kImages = 2000;
     std::vector<std::uint32_t> levels(psi.features.factorSizes.size());

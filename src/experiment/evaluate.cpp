@@ -295,8 +295,17 @@ class Evaluation {
   };
 
   // The coordinates that psi was trained to rotate; psi's own R where its file does not say.
-  Rotated rotatedOf(const PsiNetwork& psi) const {
+  Rotated rotatedOf(const std::string& path) const {
+    const PsiNetwork psi = PsiNetwork::load(path);
     const Json made = Json::parse(psi.provenance, nullptr, false);
+    try {
+      return rotatedAs(made, psi);
+    } catch (const Error& error) {
+      throw Error(ErrorKind::BadFile, path + ": its provenance names no rotation: " + error.what(), error.hint());
+    }
+  }
+
+  Rotated rotatedAs(const Json& made, const PsiNetwork& psi) const {
     auto has = [&](const char* key) { return made.is_object() && made.contains(key) && made[key].is_string(); };
     Rotated result;
     if (has("codes"))
@@ -315,7 +324,7 @@ class Evaluation {
     for (const OpenArm& arm : arms_) {
       const std::string path = psiOf(arm.arm.expression);
       if (path.empty()) continue;
-      Rotated rotated = rotatedOf(PsiNetwork::load(path));
+      Rotated rotated = rotatedOf(path);
       if (rotated.matrix.empty()) continue;
       if (!from.empty() && rotated != rotated_) {
         throw Error(ErrorKind::Usage, arm.arm.label() + "'s psi was made with another rotation than " + from + "'s",

@@ -27,7 +27,7 @@ torch::Device openDevice(const std::string& name) {
     throw Error(
         ErrorKind::Unavailable,
         name + " was asked for, but LibTorch " + torchVersion() + " sees " + std::to_string(found) + " GPUs here",
-        "use --device cpu or auto, or build against a LibTorch with CUDA");
+        "use --device cpu or auto; a GPU needs its driver and a LibTorch built with CUDA");
   }
   return torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(index));
 }

@@ -363,6 +363,8 @@ class Manipulation {
   ManipulateResult run() {
     if (info_.variant != "original")
       usage("psi is trained on an original, not on '" + info_.expression() + "'", "leave the variant out");
+    if (s_.restrain == "pixels" && base_->size() < info_.grid.size())
+      usage("psi can be restrained by pixels on a whole dataset alone, not on a part of it", "restrain images");
     std::error_code failed;
     std::filesystem::create_directories(directory_, failed);
     if (failed)

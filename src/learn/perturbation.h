@@ -19,7 +19,9 @@ struct ManipulateSettings {
   // R of the entangled models, see core/rotation.h. "A;B;C": rung by rung in turn, so that psi favours several mixtures
   // of the factors at once; the first one is what psi's inputs and its start follow.
   std::string rotation = "blocks";
-  // Coordinates that the reference models are handed, see FactorCoordinates. "A;B": rung by rung in turn, as rotations.
+  // Coordinates that the reference models are handed, see FactorCoordinates. "A;B": rung by rung in turn, as rotations
+  // are (rung r takes number r mod 2 of these, r mod 3 of three rotations). What psi starts from, and what rotated MIG
+  // is measured against, are the first of each.
   std::string codes = "levels";
   // The reference decoders, as NetSettings (learn/nets.h) has them: conv32's.
   std::vector<int> referenceChannels{16, 32, 32};
@@ -54,7 +56,8 @@ struct ManipulateSettings {
   std::string inputs = "rotated";
   // Whether psi is the sum of a pattern for each factor's level, before tanh (our design): no interactions of factors,
   // which a VAE at full capacity can use to tell them apart. "trained": its network draws the patterns one by one (not
-  // with rotated inputs). "projected": it is trained with interactions, and what ships is additiveOf() it. "no": neither.
+  // with rotated inputs). "projected": it is trained with interactions, and what ships is additiveOf() it. "no":
+  // neither.
   std::string additive = "no";
   std::vector<double> harmonics{1, 2, 3, 4.5, 6};  // of the rotated coordinates
   int psiDense = 128;

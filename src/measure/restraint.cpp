@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "core/error.h"
 #include "core/parallel.h"
 #include "measure/separation.h"
 #include "measure/squared_distance.h"
@@ -140,6 +141,12 @@ std::vector<std::uint64_t> offendingIndices(const PsiNetwork& psi, const SourceP
 std::vector<PsiRestraint> restraintsFor(PsiNetwork psi, const std::vector<SourcePtr>& originals, RestraintScope scope,
                                         const Context& context) {
   constexpr std::uint64_t kImagesAtOnce = 16;
+  for (const SourcePtr& original : originals) {
+    if (scope == RestraintScope::Pixels && original->size() < original->info().grid.size()) {
+      throw Error(ErrorKind::Usage, "psi can be restrained by pixels on a whole dataset alone: rivals may be missing",
+                  "restrain images, or give the whole dataset");
+    }
+  }
   psi.restraints.clear();
   std::vector<std::uint64_t> indices;
   for (const SourcePtr& original : originals) {

@@ -19,9 +19,10 @@ SourcePtr withScrambledPsi(SourcePtr parent, const std::string& psiPath, std::ui
 SourcePtr withPermutedPsi(SourcePtr parent, const std::string& psiPath, std::uint64_t seed);
 
 // The part of psi that is a sum of one pattern per factor: psi's mean pattern plus its main effect of each factor's
-// level (each estimated over the same 256 images that differ in the other factors), scaled back to psi's mean square
-// and cut off at its budget. It depends on the factors as strongly as psi does, without interactions. Linear functions
-// of rotated factors are such sums: what this control keeps of psi's effect is owed to them.
+// level (each estimated over the same 256 images that differ in the other factors, restraints that have a rival left
+// out of account), scaled back to psi's mean square and cut off at its budget. It depends on the factors as strongly as
+// psi does, without interactions. Linear functions of rotated factors are such sums: what this control keeps of psi's
+// effect is owed to them.
 SourcePtr withSeparablePsi(SourcePtr parent, const std::string& psiPath);
 
 // psi's deltas under one random sign for each channel of each 4x4 block of psi's pixels, the same for all images:

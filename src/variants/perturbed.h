@@ -21,7 +21,8 @@ class PerturbedSource : public Source {
   void readRange(std::uint64_t first, std::uint64_t count, std::uint8_t* images) const override;
 
  protected:
-  // Levels to add to the image of canonical index `canonical`: int16 [H,W,C].
+  // Levels to add to the image of canonical index `canonical`: int16 [H,W,C]. May read other images of the parent: a
+  // source that calls this must not be inside the parent's read() itself.
   virtual void deltas(std::uint64_t canonical, std::int16_t* delta) const = 0;
 
  private:

@@ -144,6 +144,8 @@ PsiNetwork PsiNetwork::load(const std::string& path) {
   }
   const std::uint64_t count = file.integerAttribute("layers");
   const bool additive = version == kAdditiveVersion;
+  if (additive ? file.has("layers/0/weight") : file.has("patterns"))
+    refuse("it has both layers and patterns, or what version " + std::to_string(version) + " does not know");
   if (additive ? count != 0 : count < 2 || count > kMaxPsiLayers) refuse("it has " + std::to_string(count) + " layers");
   if (additive) {
     const std::uint64_t levels = length("patterns", 4, 0, kMaxPsiFactors << 24);
@@ -194,8 +196,8 @@ PsiNetwork PsiNetwork::load(const std::string& path) {
       net.restraints.push_back({static_cast<std::uint64_t>(indices[i]), static_cast<std::uint8_t>(strengths[i]),
                                 static_cast<std::uint64_t>(rivals[i])});
     }
-  } else if (file.has("restraints/index")) {
-    refuse("it has restraints, which version 1 does not know");
+  } else if (file.has("restraints/strength") || file.has("restraints/rival") || file.has("restraints/index")) {
+    refuse(additive ? "it has restraints without an index" : "it has restraints, which version 1 does not know");
   }
   try {
     net.validate();

@@ -302,6 +302,10 @@ void PsiNetwork::validateRestraints() const {
                         std::pair(restraints[i].index, restraints[i].rival),
           "its restraints are not in ascending order");
     check(restraints[i].strength < kFullStrength, "a restraint has an impossible strength");
+    check(i == 0 || restraints[i - 1].index != restraints[i].index || restraints[i].rival != PsiRestraint::kWholeImage,
+          "it restrains an image as a whole and for rivals");
+    check(i < kMaxPsiRivals || restraints[i - kMaxPsiRivals].index != restraints[i].index,
+          "it restrains an image for too many rivals");
   }
 }
 
@@ -331,8 +335,7 @@ int PsiNetwork::strengthOf(const std::uint32_t* levels) const {
   std::uint64_t index = 0;
   for (std::size_t k = 0; k < features.factorSizes.size(); ++k) index = index * features.factorSizes[k] + levels[k];
   const auto [first, last] = restraintsOf(index);
-  // One of the whole image comes last.
-  return first != last && (last - 1)->rival == PsiRestraint::kWholeImage ? (last - 1)->strength : kFullStrength;
+  return first != last && first->rival == PsiRestraint::kWholeImage ? first->strength : kFullStrength;
 }
 
 void PsiNetwork::prepare() {

@@ -31,6 +31,7 @@ constexpr std::uint64_t kMaxPsiWeights = std::uint64_t{1} << 26;  // of one laye
 constexpr std::uint32_t kMaxPsiSide = 256;                        // of patterns
 constexpr std::uint32_t kMaxPsiPatternChannels = 4;
 constexpr std::uint64_t kMaxPsiRestraints = std::uint64_t{1} << 24;
+constexpr std::uint64_t kMaxPsiRivals = 4096;  // of one image, which reads them all
 
 // The inputs of psi, a function of the factor levels alone, computed in core's deterministic mathematics and rounded
 // (halves to even) to steps of 1/1024. In this order:
@@ -80,7 +81,7 @@ std::vector<float> evaluateFloat(const PsiFloatNetwork& network, const std::uint
 // psi at full strength would carry it nearer to another factor level's original than to its own (our design, see
 // measure/restraint.h). With a rival only the values (of pixels and channels) in which the two originals differ are
 // weakened: no others decide which of them is nearer. A value that several of an image's restraints weaken takes the
-// least strength.
+// least strength. An image has one restraint without a rival, or any number with one.
 constexpr int kFullStrength = 16;
 struct PsiRestraint {
   static constexpr std::uint64_t kWholeImage = ~std::uint64_t{0};
@@ -119,8 +120,8 @@ class PsiNetwork {
   Budget budget = Budget::parse("1");
   std::string provenance = "{}";  // JSON: the resolved configuration of the run that made it
   PsiFeatures features;
-  std::vector<Layer> layers;  // or
-  PsiPatterns patterns;
+  std::vector<Layer> layers;  // empty in an additive psi
+  PsiPatterns patterns;       // empty in all others
   // By index, then rival, ascending; images without one have full strength.
   std::vector<PsiRestraint> restraints;
 
@@ -128,7 +129,7 @@ class PsiNetwork {
   std::uint32_t side() const;
   std::uint32_t channels() const;
 
-  // Throws Error(BadFile) where sizes do not fit together or an accumulator could overflow.
+  // Throws Error(BadFile) where sizes or restraints do not fit together or an accumulator could overflow.
   void validate() const;
   // Levels to add, int16 [side,side,channels], each within +-budget.levels(), with restraints of whole images applied.
   // `levels` has one entry per factor. Restraints that have a rival need the images: PsiPattern applies them.

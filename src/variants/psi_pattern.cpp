@@ -37,16 +37,19 @@ void requireFit(const PsiNetwork& network, const Source& parent, const std::stri
   }
 }
 
-// The dataset that `part` is a subset of, or `part` itself where it is whole.
-SourcePtr wholeOf(const SourcePtr& part, const std::string& path) {
+// The dataset that `part` is a subset of, a subset of a subset, .., or `part` itself.
+SourcePtr wholeOf(const SourcePtr& part) {
   const SourceInfo& info = part->info();
   SourcePtr whole = part;
-  while (whole && whole->size() != info.grid.size()) whole = whole->parent();
-  if (!whole || whole->info().shape != info.shape || whole->info().reduction != info.reduction) {
-    throw Error(ErrorKind::Usage, path + " is held back for images which are not in this part of " + info.dataset,
-                "apply it to the whole dataset");
+  for (SourcePtr above = part->parent(); above; above = above->parent()) {
+    if (above->info().shape == info.shape && above->info().reduction == info.reduction) whole = above;
   }
   return whole;
+}
+
+Error outOfReach(const std::string& psi, const std::string& dataset) {
+  return Error(ErrorKind::Usage, psi + " is held back for images which are not in this part of " + dataset,
+               "apply it to the whole dataset");
 }
 
 }  // namespace
@@ -60,7 +63,10 @@ PsiPattern::PsiPattern(PsiNetwork network, const std::string& name, const Source
     : network_(std::move(network)), grid_(parent->info().grid) {
   requireFit(network_, *parent, name);
   repeat_ = parent->info().shape.height / network_.side();
-  if (network_.hasRivals()) originals_.emplace(wholeOf(parent, name));
+  if (network_.hasRivals()) {
+    originals_.emplace(wholeOf(parent));
+    if (originals_->source->size() < grid_.size()) throw outOfReach(name, parent->info().dataset);
+  }
   settings_ = {{"eps", network_.budget.text()}};
 }
 
@@ -85,14 +91,21 @@ void PsiPattern::restrain(std::uint64_t gridIndex, std::int16_t* delta) const {
   own.resize(bytes);
   rival.resize(bytes);
   strength.assign(bytes, kFullStrength);
-  source.read(originals_->rowOf(gridIndex), own.data());
+  source.read(rowOfOriginal(gridIndex), own.data());
   for (const PsiRestraint* r = first; r != last && r->rival != PsiRestraint::kWholeImage; ++r) {
-    source.read(originals_->rowOf(r->rival), rival.data());
+    source.read(rowOfOriginal(r->rival), rival.data());
     for (std::size_t p = 0; p < bytes; ++p) {
       if (own[p] != rival[p]) strength[p] = std::min(strength[p], r->strength);
     }
   }
   for (std::size_t p = 0; p < bytes; ++p) delta[p] = static_cast<std::int16_t>(delta[p] * strength[p] / kFullStrength);
+}
+
+std::uint64_t PsiPattern::rowOfOriginal(std::uint64_t gridIndex) const {
+  const std::uint64_t row = originals_->rowOf(gridIndex);
+  // A source as long as the grid may still lack an image: one that holds others twice.
+  if (row == RowFinder::kNone) throw outOfReach("psi", originals_->source->info().dataset);
+  return row;
 }
 
 void PsiPattern::smallDeltas(std::uint64_t gridIndex, std::int16_t* delta) const {

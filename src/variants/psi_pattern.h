@@ -22,7 +22,8 @@ class PsiPattern {
   PsiPattern(PsiNetwork network, const std::string& name, const SourcePtr& parent);
 
   // Levels to add to the image at `gridIndex`, int16 [H,W,C] of the dataset's images, restraints applied: a network
-  // that was trained at a lower resolution is applied by repeating its pixels.
+  // that was trained at a lower resolution is applied by repeating its pixels. Throws Error(Usage) where an image is
+  // restrained for a rival that the dataset lacks.
   void deltas(std::uint64_t gridIndex, std::int16_t* delta) const;
 
   // The same as the network gives them, int16 [side,side,C], restrained as whole images alone, and how to bring such a
@@ -47,6 +48,7 @@ class PsiPattern {
   };
 
   void restrain(std::uint64_t gridIndex, std::int16_t* delta) const;
+  std::uint64_t rowOfOriginal(std::uint64_t gridIndex) const;  // throws Error(Usage) where it is out of reach
 
   PsiNetwork network_;
   FactorGrid grid_;

@@ -7,6 +7,7 @@
 #include "datasets/dsprites/dsprites.h"
 #include "datasets/shapes3d/shapes3d.h"
 #include "datasets/xysquares/xysquares.h"
+#include "variants/additive.h"
 #include "variants/noise.h"
 #include "variants/psi_network.h"
 
@@ -75,8 +76,7 @@ PsiNetwork somePsi(const FactorGrid& grid) {
   return psi;
 }
 
-void printPsi(const FactorGrid& grid) {
-  const PsiNetwork psi = somePsi(grid);
+void printPsi(const char* name, const PsiNetwork& psi, const FactorGrid& grid) {
   const Philox rows(3, "determinism");
   std::vector<std::int16_t> deltas(std::size_t{psi.side()} * psi.side() * psi.channels());
   Hash hash;
@@ -88,7 +88,7 @@ void printPsi(const FactorGrid& grid) {
       hash.update(bytes, 2);
     }
   }
-  hash.print("psi");
+  hash.print(name);
 }
 
 }  // namespace
@@ -99,5 +99,8 @@ int main() {
   printImages("xysquares", *openXySquares(3), 16);
   printImages("shapes3d-r+noise", *withNoise(openShapes3D(), Budget::parse("0.175"), 7), 8);
   printImages("shapes3d-r,size=32", *reduced(openShapes3D(), 32), 8);
-  printPsi(openShapes3D()->info().grid);
+  const FactorGrid grid = openShapes3D()->info().grid;
+  const PsiNetwork psi = somePsi(grid);
+  printPsi("psi", psi, grid);
+  printPsi("additive psi", additiveOf(psi), grid);
 }

@@ -619,12 +619,14 @@ TEST(ManipulateTest, AnAdditivePsiIsTrainedResumedAndShipped) {
   const PsiNetwork psi = PsiNetwork::load(done.psiPath);
   EXPECT_TRUE(psi.layers.empty());
   EXPECT_EQ(psi.side(), hues->info().shape.height);
-  // Trained: from one level of the first factor to another something changes, whatever the second one's level is.
-  std::vector<std::int16_t> one(psi.patterns.pixels()), other(psi.patterns.pixels());
-  const std::uint32_t first[] = {0, 0}, second[] = {1, 0};
-  psi.deltas(first, one.data());
-  psi.deltas(second, other.data());
-  EXPECT_NE(one, other);
+  s.psiSteps = 0;
+  const PsiNetwork untrained = PsiNetwork::load(manipulate(hues, s, freshDirectory("additive-untrained"), {}).psiPath);
+  ASSERT_EQ(psi.patterns.steps.size(), untrained.patterns.steps.size());
+  std::size_t moved = 0;
+  for (std::size_t i = 0; i < psi.patterns.steps.size(); ++i)
+    moved += std::abs(psi.patterns.steps[i] - untrained.patterns.steps[i]) > 50 ? 1 : 0;  // .05 before tanh
+  EXPECT_GT(moved, psi.patterns.steps.size() / 2);
+  s.psiSteps = 60;
 
   s.inputs = "rotated";
   EXPECT_EQ(kindOf([&] { manipulate(hues, s, freshDirectory("additive-rotated"), {}); }), ErrorKind::Usage);
@@ -645,6 +647,13 @@ TEST(ManipulateTest, ProjectsPsiOnASumOfPatterns) {
   EXPECT_EQ(psi.patterns.steps, additiveOf(PsiNetwork::load(plain.psiPath)).patterns.steps);
   s.additive = "somewhat";
   EXPECT_EQ(kindOf([&] { manipulate(hues, s, freshDirectory("somewhat"), {}); }), ErrorKind::Usage);
+}
+
+TEST(ManipulateTest, RestrainsPixelsOfWholeDatasetsAlone) {
+  ManipulateSettings s = tiny();
+  s.restrain = "pixels";
+  const SourcePtr part = subset(std::make_shared<Bars>(), {0, 1, 2, 3});
+  EXPECT_EQ(kindOf([&] { manipulate(part, s, freshDirectory("part"), {}); }), ErrorKind::Usage);
 }
 
 TEST(ManipulateTest, RungsTakeKindsOfCodesInTurn) {

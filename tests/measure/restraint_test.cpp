@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <numeric>
+#include <set>
 
 #include "measure/separation.h"
 #include "support/memory_source.h"
@@ -115,18 +117,14 @@ TEST(RestraintTest, HoldsBackNoMorePixelsThanItMust) {
     if (images.empty() || images.back() != restraints[i].index) images.push_back(restraints[i].index);
     ASSERT_NE(restraints[i].rival, PsiRestraint::kWholeImage);
     partly = partly || restraints[i].strength > 0;
-    std::vector<PsiRestraint> fewer = restraints;
-    fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
-    if (restraints[i].strength + 1 < kFullStrength) {
-      for (PsiRestraint& other : fewer) {
-        if (other.index == restraints[i].index) ++other.strength;
-      }
-      PsiRestraint more = restraints[i];
-      ++more.strength;
-      fewer.insert(fewer.begin() + static_cast<std::ptrdiff_t>(i), more);
-      EXPECT_FALSE(offendingOf(s, with(s.psi, fewer)).empty())
-          << "image " << images.back() << " would do with more than " << int{restraints[i].strength};
+    // One step stronger, or free where that would be full strength.
+    std::vector<PsiRestraint> weaker;
+    for (PsiRestraint other : restraints) {
+      if (other.index == restraints[i].index && ++other.strength == kFullStrength) continue;
+      weaker.push_back(other);
     }
+    EXPECT_FALSE(offendingOf(s, with(s.psi, weaker)).empty())
+        << "image " << images.back() << " would do with more than " << int{restraints[i].strength};
   }
   EXPECT_EQ(images, offendingOf(s, s.psi));
   EXPECT_EQ(images.size(), held.restrainedImages());
@@ -192,6 +190,40 @@ TEST(RestraintTest, RefusesAPsiOfAnotherDataset) {
   }
 }
 
+// The definition: where the originals differ, delta times the least strength, in sixteenths, rounded towards zero.
+TEST(RestraintTest, WeakensByTheLeastStrengthWhereOriginalsDiffer) {
+  const Sizes s;
+  const std::uint64_t index = 9;
+  const std::vector<PsiRestraint> restraints{{index, 11, 1}, {index, 5, 10}, {index, 14, 17}};
+  const PsiNetwork held = with(s.psi, restraints);
+  for (const SourcePtr& original : {s.small, s.large}) {  // the network's own size, and each delta for four pixels
+    const std::size_t side = original->info().shape.height, bytes = original->info().shape.bytes();
+    const std::size_t repeat = side / s.psi.side();
+    std::vector<std::uint8_t> own(bytes), rival(bytes), found(bytes);
+    std::vector<std::int16_t> deltas(std::size_t{s.psi.side()} * s.psi.side() * 3);
+    s.psi.deltas(original->info().grid.levelsOf(index).data(), deltas.data());
+    original->read(index, own.data());
+    std::vector<int> strength(bytes, 16);
+    for (const PsiRestraint& restraint : restraints) {
+      original->read(restraint.rival, rival.data());
+      for (std::size_t p = 0; p < bytes; ++p) {
+        if (own[p] != rival[p]) strength[p] = std::min<int>(strength[p], restraint.strength);
+      }
+    }
+    withPsi(original, held)->read(index, found.data());
+    std::set<int> met;
+    for (std::size_t p = 0; p < bytes; ++p) {
+      const std::size_t x = p / 3 % side / repeat, y = p / 3 / side / repeat;
+      const int delta = deltas[(y * s.psi.side() + x) * 3 + p % 3];
+      const int level = own[p] + static_cast<int>(std::trunc(delta * strength[p] / 16.0));
+      ASSERT_EQ(int{found[p]}, std::clamp(level, 0, 255)) << p;
+      met.insert(strength[p]);
+    }
+    EXPECT_EQ(met.count(5) + met.count(16), 2u);
+    EXPECT_GE(met.size(), 3u) << "the rivals' differences overlap entirely";
+  }
+}
+
 // A part of a dataset is restrained as the whole is, which has the rivals; where the whole is out of reach, not at all.
 TEST(RestraintTest, APartIsRestrainedLikeTheWhole) {
   const Sizes s;
@@ -208,6 +240,26 @@ TEST(RestraintTest, APartIsRestrainedLikeTheWhole) {
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::Usage);
     EXPECT_NE(std::string(error.what()).find("held back"), std::string::npos) << error.what();
+  }
+
+  // As many rows as the grid, one of them twice: a subset still finds the rest, a source of its own cannot.
+  std::vector<std::uint64_t> rows(s.large->size());
+  std::iota(rows.begin(), rows.end(), std::uint64_t{0});
+  const std::uint64_t missing = held.restraints.front().rival;
+  rows[missing] = missing == 0 ? 1 : 0;
+  withPsi(subset(s.large, rows), held)->read(index, found.data());
+  EXPECT_EQ(found, expected);
+  try {
+    withPsi(reduced(subset(s.large, rows), 16), held)->read(index, found.data());
+    FAIL() << "restrained without the rivals";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::Usage);
+  }
+  try {
+    restraintsFor(s.psi, {subset(s.large, {0, 1, 2})}, RestraintScope::Pixels, Context{});
+    FAIL() << "restrained without the rivals";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::Usage);
   }
 }
 

@@ -384,10 +384,10 @@ TEST(PsiNetworkTest, RestraintsWeakenTheirImagesAlone) {
 TEST(PsiNetworkTest, FilesKeepTheRivalsOfRestraints) {
   PsiNetwork net = fixedNetwork();
   const std::uint64_t whole = PsiRestraint::kWholeImage;
-  net.restraints = {{3, 5, 4}, {3, 5, 9}, {3, 12, whole}, {8, 0, 2}};
+  net.restraints = {{3, 5, 4}, {3, 7, 9}, {7, 12, whole}, {8, 0, 2}};
   net.validate();
   EXPECT_TRUE(net.hasRivals());
-  EXPECT_EQ(net.restrainedImages(), 2u);
+  EXPECT_EQ(net.restrainedImages(), 3u);
   const std::string path = scratch("rivals.h5");
   net.save(path, Overwrite::Refuse);
   EXPECT_EQ(h5::Reader(path).integerAttribute("version"), 3u);
@@ -400,14 +400,14 @@ TEST(PsiNetworkTest, FilesKeepTheRivalsOfRestraints) {
   }
   EXPECT_EQ(h5::Reader(path).shapeOf("restraints/index").type, h5::Type::I32);
   const auto [first, last] = back.restraintsOf(3);
-  EXPECT_EQ(last - first, 3);
+  EXPECT_EQ(last - first, 2);
   EXPECT_EQ(back.restraintsOf(5).first, back.restraintsOf(5).second);
   // The network itself knows no images: it applies what holds for whole ones alone.
-  const std::vector<std::uint32_t> third{0, 0, 3, 0}, eighth{0, 1, 3, 0};
-  std::vector<std::int16_t> expected = naiveDeltas(net, third);
+  const std::vector<std::uint32_t> third{0, 0, 3, 0}, seventh{0, 1, 2, 0};
+  std::vector<std::int16_t> expected = naiveDeltas(net, seventh);
   for (std::int16_t& delta : expected) delta = static_cast<std::int16_t>(std::trunc(delta * 12 / 16.0));
-  EXPECT_EQ(deltasOf(back, third), expected);
-  EXPECT_EQ(deltasOf(back, eighth), naiveDeltas(net, eighth));
+  EXPECT_EQ(deltasOf(back, seventh), expected);
+  EXPECT_EQ(deltasOf(back, third), naiveDeltas(net, third));
 }
 
 // A reader of an older version would pass over what it does not know: a file may not say less than it holds.
@@ -430,9 +430,9 @@ TEST(PsiNetworkTest, RefusesFilesOfTooLowAVersion) {
   net.restraints = {{3, 5, 4}};
   refuses(net, 1, "version 1 does not know");
   refuses(net, 2, "version 2 does not know");
-  refuses(net, 4, "layers");
+  refuses(net, 4, "layers and patterns");
   refuses(net, 5, "not 1 to 4");
-  refuses(fixedSum(), 3, "layers");
+  refuses(fixedSum(), 3, "patterns");
 }
 
 TEST(PsiNetworkTest, RivalsBeyond32BitsKeepTheirPlace) {
@@ -576,6 +576,13 @@ TEST(PsiNetworkTest, RefusesHostileNetworks) {
       },
       [](PsiNetwork& n) {
         n.restraints = {{4, 1, 4}};
+      },
+      [](PsiNetwork& n) {
+        n.restraints = {{4, 1, 3}, {4, 1}};  // for a rival and as a whole
+      },
+      [](PsiNetwork& n) {
+        n.features.factorSizes = {1u << 14, 1, 1, 1};
+        for (std::uint64_t i = 0; i <= kMaxPsiRivals; ++i) n.restraints.push_back({0, 1, i + 1});
       },
       [](PsiNetwork& n) {
         n.restraints = {{4, 1, 6}, {4, 1, 5}};
