@@ -14,6 +14,7 @@
 #include "storage/codes.h"
 #include "tools/command.h"
 #include "tools/names.h"
+#include "variants/psi_network.h"
 
 namespace offaxis {
 namespace {
@@ -254,6 +255,36 @@ TEST(LearnTools, ManipulateEmitVerifyPublishReproduce) {
       shell("cd " + d.path() + "; offaxis emit xysquares:spacing=2 --variant modified --psi run/psi.h5 -o x.h5");
   EXPECT_EQ(other.code, 3);
   EXPECT_NE(other.err.find("another dataset"), std::string::npos) << other.err;
+  EXPECT_FALSE(std::filesystem::exists(d / "x.h5"));
+}
+
+// A sum of patterns, held back for rivals, of a part of the images: everything that psi.h5 has come to say.
+TEST(LearnTools, AnAdditiveRestrainedPsiGoesTheSameWay) {
+  const TempDirectory d;
+  const Outcome made = shell("cd " + d.path() + "; offaxis manipulate xysquares:spacing=1" + kTinyPsi +
+                             "--eps 0.5 --additive projected -o run");
+  ASSERT_EQ(made.code, 0) << made.err;
+  PsiNetwork psi = PsiNetwork::load(d / "run/psi.h5");
+  ASSERT_FALSE(psi.patterns.empty());
+  psi.restraints = {{3, 0, 4}, {3, 0, 11}, {150, 2, 151}};
+  psi.save(d / "held.h5", Overwrite::Refuse);
+  const Outcome chain =
+      shell("cd " + d.path() +
+            "; set -e; offaxis emit xysquares:spacing=1 --variant modified --psi held.h5 --indices 2:200 -o m.h5"
+            "; offaxis emit xysquares:spacing=1 --variant modified --psi run/psi.h5 --indices 2:200 -o free.h5"
+            "; offaxis emit xysquares:spacing=1 --variant noise --eps 0.5 --seed 4 --indices 2:200 -o n.h5"
+            "; offaxis publish --allow-dirty m.h5 n.h5 --psi held.h5 --name tiny --version 1.0.0 -o out"
+            "; offaxis check out/tiny/1.0.0 --content"
+            "; offaxis reproduce out/tiny/1.0.0/manifest.json -o again");
+  ASSERT_EQ(chain.code, 0) << chain.out << chain.err;
+  EXPECT_TRUE(contentsOf(d / "again/data/m.h5") == contentsOf(d / "m.h5"));
+  const Outcome diff = shell("cd " + d.path() + "; offaxis diff free.h5 m.h5 --json");
+  EXPECT_NE(diff.out.find("\"changed\": 2"), std::string::npos) << "two images alone are held back: " << diff.out;
+  // A part of the images in a file of its own has not the rivals.
+  const Outcome part = shell("cd " + d.path() +
+                             "; offaxis render xysquares:spacing=1 --indices 2:200 -o part.h5 -q"
+                             "; offaxis emit part.h5 --variant modified --psi held.h5 -o x.h5");
+  EXPECT_NE(part.code, 0);
   EXPECT_FALSE(std::filesystem::exists(d / "x.h5"));
 }
 
