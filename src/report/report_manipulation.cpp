@@ -118,6 +118,12 @@ class ManipulationPart {
                                        "of the range; at most " + std::to_string(identity.value("levels", 0)) +
                                            " of 255 levels (eps " + identity.at("eps").get<std::string>() + ")"});
     }
+    if (log_.contains("restrained") && log_.at("restrained").is_number_unsigned()) {
+      const bool pixels = identity.value("restrain", Json()) == "pixels";
+      parts_.report.numbers.push_back({"images held back", std::to_string(log_.at("restrained").get<std::uint64_t>()),
+                                       pixels ? "on the pixels that tell them from another factor level's"
+                                              : "as wholes, to stay nearest to their own factors"});
+    }
   }
 
  private:

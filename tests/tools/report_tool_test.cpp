@@ -106,6 +106,17 @@ TEST(ReportTool, APsiThatIsNotAtHandCostsThePictures) {
   EXPECT_NE(contentsOf(d / "page.html").find("id=\"comparison\""), std::string::npos) << "the others are drawn";
 }
 
+TEST(ReportTool, SaysHowManyImagesPsiIsHeldBackOn) {
+  const TempDirectory d;
+  const std::string page = "offaxis report --no-images -o " + (d / "page.html") + " --force ";
+  ASSERT_EQ(shell("cd " + kSource + "; " + page + "results/shapes3d-r-fourth/psi-351").code, 0);
+  const std::string held = contentsOf(d / "page.html");
+  EXPECT_NE(held.find("images held back"), std::string::npos);
+  EXPECT_NE(held.find("36441"), std::string::npos);
+  ASSERT_EQ(shell("cd " + kSource + "; " + page + "results/shapes3d-r-third/psi-321").code, 0);
+  EXPECT_EQ(contentsOf(d / "page.html").find("images held back"), std::string::npos);
+}
+
 TEST(ReportTool, InspectDrawsTheSamePicturesOneAtATime) {
   const TempDirectory d;
   const std::string sources = "offaxis inspect xysquares:spacing=1 noise=xysquares:spacing=1+noise:eps=0.1 --picture ";
