@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes a hand-made perturbation of Shapes3D at 32x32: regions tinted with the hues of other regions.
+"""Writes a hand-made perturbation of Shapes3D, at any size: regions tinted with the hues of other regions.
 
 usage: offaxis render shapes3d:size=32 -o s32.h5 && scripts/tint_shapes3d.py NAME s32.h5 OUT.h5 [EPS]
 NAME says whose hue tints which region (docs/manipulation.md):

@@ -465,6 +465,7 @@ TEST(LearnTools, ThePrintedTablesAreThoseOfTheResults) {
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-long/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-pilot/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-pilot-second/evaluation"},
+                                      std::pair{"/docs/manipulation.md", "/results/shapes3d-r-pilot-third/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/dsprites-r-confirmation/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/dsprites-r-quick/evaluation"}}) {
     const std::string text = contentsOf(source + page);
