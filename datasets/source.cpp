@@ -68,6 +68,11 @@ class SubsetSource final : public Source {
 
 }  // namespace
 
+bool SourceInfo::isOf(const std::string& family) const {
+  const std::string name = dataset.substr(0, dataset.find(':'));
+  return name == family || name.rfind(family + "-", 0) == 0;
+}
+
 std::string SourceInfo::expression() const {
   std::string text = dataset;
   if (reduction != 1) {

@@ -39,6 +39,9 @@ struct SourceInfo {
   // The expression that opens this source again where it is made from a name:
   // "xysquares:spacing=3,size=32+noise:eps=0.1,seed=7".
   std::string expression() const;
+  // Whether `dataset` is of a family, such as "shapes3d": its re-creation and its imported original ("shapes3d-r",
+  // "shapes3d-original") are too.
+  bool isOf(const std::string& family) const;
 };
 
 // Rows first .. first + count - 1.

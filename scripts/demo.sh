@@ -24,7 +24,7 @@ say "1/7 render all 262,144 images of XYSquares at spacing $spacing, and draw th
 offaxis inspect original.h5 --png original.png --force
 
 say "2/7 train the reference models and the perturbation psi (eps $eps)"
-offaxis manipulate xysquares:spacing=$spacing --eps $eps --seed 0 --profile quick -o run "${quietly[@]}"
+offaxis manipulate xysquares:spacing=$spacing --eps $eps --seed 0 -o run "${quietly[@]}"
 
 say "3/7 emit the modified and the noise-control set"
 [ -f modified.h5 ] || offaxis emit xysquares:spacing=$spacing --variant modified --psi run/psi.h5 -o modified.h5 "${quietly[@]}"
@@ -40,7 +40,7 @@ say "5/7 train beta-VAEs on the original, the modified and the noise set"
 offaxis evaluate original=xysquares:spacing=$spacing \
   modified=xysquares:spacing=$spacing+modified:psi=run/psi.h5 \
   noise=xysquares:spacing=$spacing+noise:eps=$eps,seed=0 \
-  --models beta-vae --profile quick -o evaluation "${quietly[@]}" | tee evaluation.txt
+  --profile quick -o evaluation "${quietly[@]}" | tee evaluation.txt
 
 say "6/7 publish"
 [ -d published/$name/1.0.0 ] || offaxis publish --allow-dirty modified.h5 noise.h5 --psi run/psi.h5 --evidence evaluation/results.json \

@@ -25,8 +25,10 @@ const cli::Verb kVerb{
     "intervals allow for (p speaks of these perturbations alone). Runs go side by side, one per thread; interrupted "
     "or\n"
     "killed, the same command goes on, and several processes may fill one directory.\n"
-    "DIR/ gets results.json (rows and summary) and runs/. Latents and beta default to the dataset's: see\n"
-    "DIR/results.json. The model probe is supervised: it has accuracies on held-out images, see docs/probes.md.",
+    "DIR/ gets results.json (rows and summary) and runs/. Latents, beta, loss and the quick profile's steps default "
+    "to\n"
+    "the dataset's: see DIR/results.json. The model probe is supervised: it has accuracies on held-out images, see "
+    "docs/probes.md.",
     {{"ARM", false, true,
       "NAME=SOURCE or NAME@A:B=SOURCE, B not included: a source under the name that the table shows it by"}},
     {{"output,o", "DIR/", "", "directory of the evaluation, made where it is missing"},

@@ -31,7 +31,9 @@ const cli::Verb kVerb{
      {"eps", "E", "0.1", "budget: |delta| <= floor(255 E) levels"},
      {"seed", "N", "0", "of every draw"},
      {"profile", "P", "quick", "quick, pilot or paper"},
-     {"recipe", "NAME", "levels", "settings to start from: levels, or tint, which rotates angles and picks R itself"},
+     {"recipe", "NAME", "tint",
+      "settings to start from: tint, those of the dataset's confirmation, or levels, the first design; the options "
+      "below change them"},
      {"rotation", "NAME", "",
       "of the entangled model: blocks, pairs or random; NAME:FACTOR,FACTOR,.. rotates these alone; A;B: by rung; "
       "auto: pairs of the factors that show most, each with the whole ladder"},
@@ -61,11 +63,10 @@ const cli::Verb kVerb{
      {"device", "D", "auto", "auto, cpu or cuda[:N]"}},
     {"xysquares:spacing=1 -o run/", "xysquares:spacing=1 --eps 0.05 --seed 3 -o run-3/"}};
 
-ManipulateSettings parse(const cli::Arguments& a) {
+ManipulateSettings parse(const cli::Arguments& a, const SourceInfo& original) {
   constexpr std::uint64_t kMany = 1'000'000'000;
   ManipulateSettings s = ManipulateSettings::forProfile(a.text("profile"));
-  s.follow(a.text("recipe"));
-  if (a.text("recipe") == "tint") s.rotation = "auto";
+  s.follow(a.text("recipe"), original);
   s.eps = a.budget("eps");
   s.seed = a.integer("seed", 0, UINT64_MAX);
   if (a.given("rotation")) s.rotation = a.text("rotation");
@@ -115,9 +116,9 @@ void chooseRotation(ManipulateSettings& settings, const Source& source, const Co
 
 int main(int argc, char** argv) {
   return cli::run(argc, argv, kVerb, [](const cli::Arguments& arguments) {
-    ManipulateSettings settings = parse(arguments);
     const std::string directory = arguments.required("output");
     SourcePtr source = openSource(arguments.positional("SOURCE"));
+    ManipulateSettings settings = parse(arguments, source->info());
     if (const std::uint32_t side = settings.side(); source->info().shape.height > side) source = reduced(source, side);
     chooseRotation(settings, *source, arguments.context);
     const ManipulateResult result = manipulate(source, settings, directory, arguments.context);

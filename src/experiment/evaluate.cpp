@@ -185,7 +185,8 @@ class Evaluation {
       arms_.push_back({arm, source, sourceIdentity(*source)});
     }
     for (const Factor& factor : first().grid.factors()) sizes_.push_back(static_cast<std::uint32_t>(factor.size()));
-    const ModelDefaults defaults = modelDefaults(first());
+    const ModelDefaults defaults = modelDefaults(first(), settings_.profile.name);
+    if (settings_.profile.train.steps == 0) settings_.profile.train.steps = defaults.steps;
     result_.latents = settings_.latents > 0 ? settings_.latents : defaults.latents;
     result_.beta = settings_.beta >= 0 ? settings_.beta : defaults.beta;
     result_.loss = settings_.loss.empty() ? defaults.loss : settings_.loss;

@@ -11,7 +11,7 @@ std::vector<EvaluationProfile> profiles() {
   quick.size = 32;
   quick.seeds = 3;
   quick.train.net = "conv32";
-  quick.train.steps = 5000;
+  quick.train.steps = 0;
   quick.train.learningRate = 1e-3;
   quick.train.checkpointEvery = 500;
   quick.probeSteps = 3000;
@@ -50,14 +50,12 @@ EvaluationProfile evaluationProfile(const std::string& name) {
   throw Error(ErrorKind::Usage, "no profile is called '" + name + "'", "known: " + joined(profileNames()));
 }
 
-ModelDefaults modelDefaults(const SourceInfo& info) {
-  const std::string family = info.dataset.substr(0, info.dataset.find(':'));
-  ModelDefaults defaults{static_cast<int>(info.grid.factorCount()), 4, "bernoulli"};
-  // A family, its re-creation and its imported original ("shapes3d-r", "shapes3d-original") are trained alike.
-  const auto is = [&](const std::string& name) { return family == name || family.rfind(name + "-", 0) == 0; };
-  if (is("dsprites")) defaults = {5, 8, "bernoulli"};
-  if (is("shapes3d")) defaults = {6, 32, "bernoulli"};
-  if (is("xysquares")) defaults = {9, 1.4, "squared-error"};
+ModelDefaults modelDefaults(const SourceInfo& info, const std::string& profile) {
+  ModelDefaults defaults{static_cast<int>(info.grid.factorCount()), 4, "bernoulli", 5000};
+  const bool paper = profile == "paper";
+  if (info.isOf("dsprites")) defaults = {paper ? 5 : 6, paper ? 8.0 : 64.0, "bernoulli", 6000};
+  if (info.isOf("shapes3d")) defaults = {6, paper ? 32.0 : 64.0, "bernoulli", 2500};
+  if (info.isOf("xysquares")) defaults = {paper ? 9 : 6, paper ? 1.4 : 2.0, "squared-error", 10000};
   defaults.beta *= static_cast<double>(info.shape.height) * info.shape.width / (64.0 * 64.0);
   return defaults;
 }

@@ -1150,16 +1150,29 @@ ManipulateSettings ManipulateSettings::forProfile(const std::string& profile) {
   return s;
 }
 
-void ManipulateSettings::follow(const std::string& recipe) {
+void ManipulateSettings::follow(const std::string& recipe, const SourceInfo& original) {
   if (recipe == "levels") return;
-  if (recipe != "tint") usage("no recipe is called '" + recipe + "'", "known: levels, tint");
+  if (recipe != "tint") usage("no recipe is called '" + recipe + "'", "known: tint, levels");
   loss = "bernoulli";
   codes = "angles";
   inputs = "factors";
-  ladder = {0.38};
   energy = 0.1;
-  separation = 10;
-  restrain = "images";
+  if (original.isOf("dsprites")) {
+    rotation = "pairs:posX,posY";
+    ladder = {1.13};
+  } else if (original.isOf("xysquares")) {
+    codes = "levels";    // no factor is cyclic
+    rotation = "pairs";  // the two coordinates of each square
+    ladder = {0.285};
+  } else {
+    rotation = "auto";
+    ladder = {0.38};
+  }
+  // The squares and sprites are as far apart as black from white: no budget below .5 carries one to another.
+  if (!original.isOf("dsprites") && !original.isOf("xysquares")) {
+    separation = 10;
+    restrain = "images";
+  }
   if (profile != "quick") return;
   warmupSteps = 500;
   psiSteps = 400;

@@ -17,7 +17,8 @@ struct ManipulateSettings {
   std::uint64_t seed = 0;
   std::string profile = "quick";  // a label; profileSettings() fills the rest
   // R of the entangled models, see core/rotation.h. "A;B;C": rung by rung in turn, so that psi favours several mixtures
-  // of the factors at once; the first one is what psi's inputs and its start follow.
+  // of the factors at once; the first one is what psi's inputs and its start follow. follow() may leave "auto" here,
+  // which is for the caller to resolve (mixingRotations() in measure/alignment.h) before manipulate().
   std::string rotation = "blocks";
   // Coordinates that the reference models are handed, see FactorCoordinates. "A;B": rung by rung in turn, as rotations
   // are (rung r takes number r mod 2 of these, r mod 3 of three rotations). What psi starts from, and what rotated MIG
@@ -81,10 +82,10 @@ struct ManipulateSettings {
   std::uint32_t side() const { return std::uint32_t{4} << psiChannels.size(); }
   // Throws Error(Usage) for an unknown profile.
   static ManipulateSettings forProfile(const std::string& profile);
-  // "levels" leaves the profile's settings; "tint" is what the last confirmation on Shapes3D was made with
-  // (docs/manipulation.md), for datasets whose strongest factors are cyclic or of equal strength; `rotation` stays to
-  // be chosen. Throws Error(Usage) for an unknown recipe.
-  void follow(const std::string& recipe);
+  // "tint" is what the last confirmation on `original` was made with (docs/manipulation.md): on dSprites, Shapes3D and
+  // XYSquares; for another dataset it is Shapes3D's, for strongest factors that are cyclic or of equal strength.
+  // "levels" leaves the profile's settings, our first design. Throws Error(Usage) for an unknown recipe.
+  void follow(const std::string& recipe, const SourceInfo& original);
 };
 
 // One reference model's means over the measured images, in nats for Bernoulli, in squared [0,1] levels summed over

@@ -385,18 +385,27 @@ TEST(Evaluate, ChecksItsArguments) {
 }
 
 TEST(ModelDefaults, FollowTheFamilyAndTheImageSize) {
-  const auto defaults = [](const std::string& source) { return modelDefaults(openSource(source)->info()); };
-  EXPECT_EQ(defaults("shapes3d").latents, 6);
-  EXPECT_EQ(defaults("shapes3d").beta, 32);
-  EXPECT_EQ(defaults("shapes3d").loss, "bernoulli");
-  EXPECT_EQ(defaults("shapes3d:size=32").beta, 8);
-  EXPECT_EQ(defaults("dsprites").latents, 5);
-  EXPECT_EQ(defaults("dsprites").beta, 8);
-  EXPECT_EQ(defaults("xysquares").latents, 9);
-  EXPECT_EQ(defaults("xysquares").loss, "squared-error");
+  const auto defaults = [](const std::string& source, const std::string& profile) {
+    return modelDefaults(openSource(source)->info(), profile);
+  };
+  EXPECT_EQ(defaults("shapes3d", "paper").latents, 6);
+  EXPECT_EQ(defaults("shapes3d", "paper").beta, 32);
+  EXPECT_EQ(defaults("shapes3d", "paper").loss, "bernoulli");
+  EXPECT_EQ(defaults("shapes3d", "pilot").beta, 64);
+  EXPECT_EQ(defaults("shapes3d:size=32", "quick").beta, 16);
+  EXPECT_EQ(defaults("shapes3d:size=32", "quick").steps, 2500u);
+  EXPECT_EQ(defaults("dsprites", "paper").latents, 5);
+  EXPECT_EQ(defaults("dsprites", "paper").beta, 8);
+  EXPECT_EQ(defaults("dsprites:size=32", "quick").beta, 16);
+  EXPECT_EQ(defaults("xysquares", "paper").latents, 9);
+  EXPECT_EQ(defaults("xysquares", "paper").loss, "squared-error");
+  EXPECT_EQ(defaults("xysquares:size=32", "quick").beta, 0.5);
+  EXPECT_EQ(defaults("xysquares:size=32", "quick").latents, 6);
   SourceInfo imported = openSource("shapes3d")->info();
   imported.dataset = "shapes3d-import";
-  EXPECT_EQ(modelDefaults(imported).beta, 32);
+  EXPECT_EQ(modelDefaults(imported, "paper").beta, 32);
+  imported.dataset = "shapes3daphne";
+  EXPECT_EQ(modelDefaults(imported, "paper").beta, 4) << "a family of its own";
 }
 
 }  // namespace

@@ -127,18 +127,27 @@ TEST(LearnTools, TablesFitTheTerminal) {
 
 TEST(LearnTools, ManipulatePicksItsRotation) {
   const TempDirectory d;
-  const Outcome made =
-      shell("offaxis manipulate " + kSource + kTinyPsi + "--recipe tint --restrain no -o " + (d / "run"));
-  ASSERT_EQ(made.code, 0) << made.err;
-  const json identity = json::parse(contentsOf(d / "run/log.json")).at("identity");
-  EXPECT_EQ(identity.at("codes"), "angles");
-  EXPECT_EQ(identity.at("energy"), 0.1);
-  EXPECT_EQ(identity.at("separation"), 10);
-  EXPECT_FALSE(identity.contains("restrain"));
-  EXPECT_EQ(identity.at("psi_steps"), 2) << "options go before the recipe";
-  const std::string rotation = identity.at("rotation");
+  int runs = 0;
+  const auto identityOf = [&](const std::string& line) {
+    const std::string run = d / ("run-" + std::to_string(runs++));
+    const Outcome made = shell("offaxis manipulate " + line + kTinyPsi + "-o " + run);
+    EXPECT_EQ(made.code, 0) << made.err;
+    return json::parse(contentsOf(run + "/log.json")).at("identity");
+  };
+  const json squares = identityOf(kSource);
+  EXPECT_EQ(squares.at("rotation"), "pairs");
+  EXPECT_EQ(squares.at("loss"), "bernoulli");
+  EXPECT_EQ(squares.at("energy"), 0.1);
+  EXPECT_FALSE(squares.contains("separation"));
+  EXPECT_EQ(squares.at("psi_steps"), 2) << "options go before the recipe";
+  const json shapes = identityOf("shapes3d:size=32 --restrain no");
+  EXPECT_EQ(shapes.at("codes"), "angles");
+  EXPECT_EQ(shapes.at("separation"), 10);
+  EXPECT_FALSE(shapes.contains("restrain"));
+  const std::string rotation = shapes.at("rotation");
   EXPECT_EQ(std::count(rotation.begin(), rotation.end(), ';'), 2) << rotation;
-  EXPECT_EQ(identity.at("ladder"), json({0.3, 0.3, 0.3})) << "one rung each";
+  EXPECT_EQ(shapes.at("ladder"), json({0.3, 0.3, 0.3})) << "one rung each";
+  EXPECT_EQ(identityOf(kSource + " --recipe levels").at("rotation"), "blocks");
 }
 
 // Codes of every image of a 3 x 4 grid, `copies` times, near their factors.
