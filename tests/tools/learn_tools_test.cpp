@@ -271,7 +271,7 @@ TEST(LearnTools, ManipulateEmitVerifyPublishReproduce) {
 TEST(LearnTools, AnAdditiveRestrainedPsiGoesTheSameWay) {
   const TempDirectory d;
   const Outcome made = shell("cd " + d.path() + "; offaxis manipulate xysquares:spacing=1" + kTinyPsi +
-                             "--eps 0.5 --additive projected -o run");
+                             "--recipe levels --eps 0.5 --additive projected -o run");
   ASSERT_EQ(made.code, 0) << made.err;
   PsiNetwork psi = PsiNetwork::load(d / "run/psi.h5");
   ASSERT_FALSE(psi.patterns.empty());
