@@ -477,6 +477,7 @@ TEST(LearnTools, ThePrintedTablesAreThoseOfTheResults) {
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-pilot-third/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-pilot-fourth/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-pilot-fourth/quick"},
+                                      std::pair{"/docs/manipulation.md", "/results/xysquares-confirmation/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/dsprites-r-confirmation/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/dsprites-r-quick/evaluation"}}) {
     const std::string text = contentsOf(source + page);
