@@ -22,13 +22,11 @@ const cli::Verb kVerb{
     "train models on variants of one dataset and compare their scores",
     "Variants are compared in pairs: all runs of one seed share initialisation, batches and noise. NAME@A:B=SOURCE\n"
     "gives a source its own seeds; sources of one name are one variant made with several perturbations, which the\n"
-    "intervals allow for (p speaks of these perturbations alone). Runs go side by side, one per thread; interrupted "
-    "or\n"
-    "killed, the same command goes on, and several processes may fill one directory.\n"
-    "DIR/ gets results.json (rows and summary) and runs/. Latents, beta, loss and the quick profile's steps default "
-    "to\n"
-    "the dataset's: see DIR/results.json. The model probe is supervised: it has accuracies on held-out images, see "
-    "docs/probes.md.",
+    "intervals allow for (p speaks of these perturbations alone). Runs go side by side, one per thread; interrupted\n"
+    "or killed, the same command goes on, and several processes may fill one directory.\n"
+    "DIR/ gets results.json (rows and summary) and runs/. Latents, beta, loss and the quick profile's steps are the\n"
+    "dataset's where nothing is said: see DIR/results.json. The model probe is supervised: it has accuracies on\n"
+    "held-out images, see docs/probes.md.",
     {{"ARM", false, true,
       "NAME=SOURCE or NAME@A:B=SOURCE, B not included: a source under the name that the table shows it by"}},
     {{"output,o", "DIR/", "", "directory of the evaluation, made where it is missing"},

@@ -1157,6 +1157,8 @@ void ManipulateSettings::follow(const std::string& recipe, const SourceInfo& ori
   codes = "angles";
   inputs = "factors";
   energy = 0.1;
+  // Sprites and squares are as far apart as black from white: no budget below .5 carries one to another, so they need
+  // neither a price on separation nor restraint.
   if (original.isOf("dsprites")) {
     rotation = "pairs:posX,posY";
     ladder = {1.13};
@@ -1167,9 +1169,6 @@ void ManipulateSettings::follow(const std::string& recipe, const SourceInfo& ori
   } else {
     rotation = "auto";
     ladder = {0.38};
-  }
-  // The squares and sprites are as far apart as black from white: no budget below .5 carries one to another.
-  if (!original.isOf("dsprites") && !original.isOf("xysquares")) {
     separation = 10;
     restrain = "images";
   }
