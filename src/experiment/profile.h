@@ -26,8 +26,8 @@ EvaluationProfile evaluationProfile(const std::string& name);
 // What a model gets where the caller names nothing else. beta scales with the number of pixels, as the loss does.
 // paper: literature values at 64x64 for dSprites (5 latents, beta 8) and Shapes3D (6, 32), with the Bernoulli loss; for
 // XYSquares the squared error, as its authors use, the lower end of their range of beta (1.4 on sums) and 9 latents;
-// our choice for the rest. quick and pilot: what separates the original's factors within so few steps, as measured in
-// docs/manipulation.md, for a drop is seen from there alone.
+// our choice for the rest. quick and pilot: what separates the original's factors within so few steps, as a drop is
+// seen from there alone; measured with quick, with pilot on Shapes3D only (docs/manipulation.md).
 struct ModelDefaults {
   int latents = 0;
   double beta = 0;
