@@ -5,12 +5,14 @@ usage: version_rules.py DIR [--mutations]
 
 Croissant 1.1 as its specification and reference reader have it, DataCite 4.5 as its JSON schema has it, the card's
 front matter as Hugging Face reads it, index.csv against the record set and against what h5py reads in every data file.
+Where the formats' own validators are installed (pip install mlcroissant datacite), they are asked as well.
 With --mutations the descriptions are spoiled one by one, and each spoiling has to be noticed.
 """
 import copy
 import csv
 import datetime
 import hashlib
+import importlib.util
 import json
 import os
 import re
@@ -247,6 +249,28 @@ def check_sums(directory):
     need(done.returncode == 0, "sha256sum -c")
 
 
+def check_official(directory, datacite):
+    """The verdict of the formats' own validators, of those that are there; neither is part of Debian."""
+    try:
+        import mlcroissant
+    except ImportError:
+        pass
+    else:
+        dataset = mlcroissant.Dataset(os.path.join(directory, "croissant.json"))  # raises on errors
+        need(not dataset.metadata.issues.warnings, "mlcroissant warns:", dataset.metadata.issues.warnings)
+        with open(os.path.join(directory, "index.csv"), newline="") as file:
+            row = next(csv.DictReader(file))
+        record = next(iter(dataset.records("images")))
+        need({name.split("/")[1]: float(value) for name, value in record.items()} ==
+             {name: float(value) for name, value in row.items()}, "mlcroissant reads another first row:", record)
+    datacite_package = importlib.util.find_spec("datacite")  # its schema alone: the package is a client of their API
+    if datacite_package and importlib.util.find_spec("jsonschema"):
+        import jsonschema
+        schema = os.path.join(datacite_package.submodule_search_locations[0], "schemas", "datacite-v4.5.json")
+        with open(schema, encoding="utf-8") as file:
+            jsonschema.validate(datacite, json.load(file))  # raises
+
+
 def spoil(document, path, value):
     """A copy with the entry at `path` set, or gone where value is None."""
     copied = copy.deepcopy(document)
@@ -305,6 +329,7 @@ def main(directory, mutations):
     check_card(directory, card)
     check_rows(directory, json.loads(read("manifest.json")))
     check_sums(directory)
+    check_official(directory, datacite)
     if mutations:
         check_mutations(directory, croissant, datacite, card)
 
