@@ -26,8 +26,9 @@ CancelToken& cancelToken() {
 }
 
 extern "C" void onSignal(int number) {
-  // The first signal asks; the second one does not wait for an answer.
-  if (cancelToken().requested()) {
+  // A second Ctrl-C does not wait for an answer. SIGTERM asks, however often it comes: batch systems send it more than
+  // once (Slurm twice to each process of a step), give time to save one's work, and have SIGKILL for what does not end.
+  if (number == SIGINT && cancelToken().requested()) {
     std::signal(number, SIG_DFL);
     std::raise(number);
   }

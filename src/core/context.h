@@ -64,7 +64,8 @@ struct Context {
   }
 };
 
-// Hardware threads of this machine, at least 1.
+// Hardware threads that the calling thread may run on (its affinity: all of the machine's, or a batch system's share of
+// them), at least 1.
 int hardwareThreads();
 
 }  // namespace offaxis

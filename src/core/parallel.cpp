@@ -1,11 +1,17 @@
 #include "core/parallel.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <atomic>
 
 namespace offaxis {
 
 int hardwareThreads() {
+  // hardware_concurrency() counts the whole machine's, and a batch system's share of a node is a set of them. A machine
+  // with more than cpu_set_t holds is refused with EINVAL, and counted whole.
+  cpu_set_t allowed;
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) == 0) return std::max(1, CPU_COUNT(&allowed));
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 

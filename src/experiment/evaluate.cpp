@@ -223,7 +223,7 @@ class Evaluation {
 
   EvaluationResult run() {
     std::error_code error;
-    std::filesystem::create_directories(directory_ + "/runs", error);
+    std::filesystem::create_directories(file("runs"), error);
     if (error)
       throw Error(ErrorKind::CannotWrite, "cannot make the directory " + directory_ + "/runs: " + error.message());
     if (!settings_.overwrite) {
@@ -400,8 +400,10 @@ class Evaluation {
     return identity;
   }
 
+  std::string file(const char* name) const { return (std::filesystem::path(directory_) / name).string(); }
+
   std::string pathOf(const Cell& cell) const {
-    return directory_ + "/runs/" + arms_[cell.arm].arm.name + "_" + cell.model + "_" + std::to_string(cell.seed);
+    return file("runs/") + arms_[cell.arm].arm.name + "_" + cell.model + "_" + std::to_string(cell.seed);
   }
 
   [[noreturn]] static void refuse(const std::string& path, const Json& there, const Json& here) {
@@ -427,7 +429,7 @@ class Evaluation {
   }
 
   void refuseOtherResults() const {
-    const std::string path = directory_ + "/results.json";
+    const std::string path = file("results.json");
     if (!std::filesystem::exists(path)) return;
     const Json results = Json::parse(readTextFile(path), nullptr, false);
     if (!results.is_object())
@@ -860,7 +862,7 @@ class Evaluation {
                           {"floor_sd", result_.calibration.floorSd}}},
                         {"summary", summaries},
                         {"rows", rows}});
-    result_.path = directory_ + "/results.json";
+    result_.path = file("results.json");
     writeTextFile(result_.path, results.dump(2) + "\n", Overwrite::Replace);
   }
 

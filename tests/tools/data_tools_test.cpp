@@ -202,6 +202,20 @@ TEST(Tools, InterruptedRenderLeavesNothing) {
   EXPECT_TRUE(std::filesystem::is_empty(d.path()));
 }
 
+// Batch systems send SIGTERM more than once; a second Ctrl-C is someone who does not want to wait.
+TEST(Tools, RepeatedTerminationStillEndsInOrderAndASecondInterruptAtOnce) {
+  const TempDirectory d;
+  const auto signalled = [&](const std::string& signals) {
+    return shell("cd " + d.path() + "; offaxis emit xysquares+noise:eps=0.1 -o x.h5 & pid=$!; sleep 0.7; for signal in " +
+                 signals + "; do kill -$signal $pid; done; wait $pid");
+  };
+  const Outcome terminated = signalled("TERM TERM TERM");
+  EXPECT_EQ(terminated.code, 130) << terminated.err;
+  EXPECT_NE(terminated.err.find("interrupted"), std::string::npos);
+  EXPECT_TRUE(std::filesystem::is_empty(d.path()));
+  EXPECT_EQ(signalled("STOP TERM INT CONT").code, 128 + SIGINT);
+}
+
 TEST(Tools, AKilledRenderLeavesNothingUnderTheName) {
   const TempDirectory d;
   shell("cd " + d.path() +
