@@ -206,8 +206,9 @@ TEST(Tools, InterruptedRenderLeavesNothing) {
 TEST(Tools, RepeatedTerminationStillEndsInOrderAndASecondInterruptAtOnce) {
   const TempDirectory d;
   const auto signalled = [&](const std::string& signals) {
-    return shell("cd " + d.path() + "; offaxis emit xysquares+noise:eps=0.1 -o x.h5 & pid=$!; sleep 0.7; for signal in " +
-                 signals + "; do kill -$signal $pid; done; wait $pid");
+    return shell("cd " + d.path() +
+                 "; offaxis emit xysquares+noise:eps=0.1 -o x.h5 & pid=$!; sleep 0.7; for signal in " + signals +
+                 "; do kill -$signal $pid; done; wait $pid");
   };
   const Outcome terminated = signalled("TERM TERM TERM");
   EXPECT_EQ(terminated.code, 130) << terminated.err;

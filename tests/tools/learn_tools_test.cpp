@@ -1,12 +1,12 @@
 // The verbs that learn, as a user meets them: tiny runs of the real chain, bad input, interruption.
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <sstream>
-
 #include <algorithm>
+#include <array>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "core/philox.h"
 #include "learn/trainer.h"
@@ -492,6 +492,25 @@ TEST(LearnTools, ThePrintedTablesAreThoseOfTheResults) {
       ++compared;
     }
     EXPECT_GT(compared, 8);
+  }
+}
+
+TEST(LearnTools, TheCommittedPicturesAreThoseOfTheResults) {
+  const TempDirectory d;
+  const std::string results = std::string(OFFAXIS_SOURCE_DIR) + "/results/";
+  const std::vector<std::array<std::string, 2>> pictures{
+      {"scores third/evaluation", "third/scores.svg"},
+      {"scores fourth/evaluation", "fourth/scores.svg"},
+      {"dose fourth/evaluation fourth/dose/*.json", "fourth/dose/dose.svg"},
+      {"frontier frontier/eps-*", "frontier/frontier.svg"}};
+  for (const auto& [figure, picture] : pictures) {
+    std::string inputs;
+    std::istringstream words(figure.substr(figure.find(' ')));
+    for (std::string word; words >> word;) inputs += " " + results + "shapes3d-r-" + word;
+    const std::string verb = "offaxis plot " + figure.substr(0, figure.find(' '));
+    const Outcome drawn = shell(verb + inputs + " --force -o " + (d / "picture.svg"));
+    ASSERT_EQ(drawn.code, 0) << drawn.err;
+    EXPECT_TRUE(contentsOf(d / "picture.svg") == contentsOf(results + "shapes3d-r-" + picture)) << picture;
   }
 }
 
