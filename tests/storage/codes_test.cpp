@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 #include "storage/npz.h"
@@ -17,9 +16,8 @@ using testing::TemporaryDirectory;
 
 template <typename T>
 NpyArray arrayOf(NpyType type, std::vector<std::uint64_t> dims, const std::vector<T>& values) {
-  NpyArray array{type, std::move(dims), std::vector<std::uint8_t>(values.size() * sizeof(T))};
-  std::memcpy(array.bytes.data(), values.data(), array.bytes.size());
-  return array;
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(values.data());
+  return {type, std::move(dims), std::vector<std::uint8_t>(bytes, bytes + values.size() * sizeof(T))};
 }
 
 const NpyArray kFactors = arrayOf<std::int32_t>(NpyType::I32, {3, 2}, {0, 1, 2, 0, 1, 1});

@@ -12,14 +12,6 @@
 #include "storage/hash.h"
 #include "storage/temporary.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-// HDF5 1.10 forgets to free some of what it read of damaged files.
-extern "C" const char* __lsan_default_suppressions();
-extern "C" const char* __lsan_default_suppressions() {
-  return "leak:libhdf5";
-}
-#endif
-
 namespace offaxis {
 namespace {
 

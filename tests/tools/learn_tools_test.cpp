@@ -502,7 +502,7 @@ TEST(LearnTools, TheCommittedPicturesAreThoseOfTheResults) {
       {"scores third/evaluation", "third/scores.svg"},
       {"scores fourth/evaluation", "fourth/scores.svg"},
       {"dose fourth/evaluation fourth/dose/*.json", "fourth/dose/dose.svg"},
-      {"frontier frontier/eps-*", "frontier/frontier.svg"}};
+      {"frontier frontier/original frontier/eps-*", "frontier/frontier.svg"}};
   for (const auto& [figure, picture] : pictures) {
     std::string inputs;
     std::istringstream words(figure.substr(figure.find(' ')));
