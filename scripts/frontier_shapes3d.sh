@@ -14,14 +14,16 @@ for eps in 0.05 0.1 0.175 0.25; do
   echo $settings --eps $eps --sign -1 -o "$out/flipped-$eps"
 done | xargs -P "$(nproc)" -L 1 offaxis manipulate $dataset
 
+measure() {  # FOLDER SEEDS ARM..
+  offaxis evaluate "${@:3}" --seeds "$2" --steps 2500 --latents 6 --beta 16 -q -o "$out/$1" ||
+    { [ $? != 130 ] || exit 130; failed=1; }
+}
 for seeds in 4000:4001 4000:4002 4000:4004; do
+  measure original $seeds original=$dataset  # it has no eps
   for eps in 0.05 0.1 0.175 0.25; do
-    original=()
-    [ $eps = 0.175 ] && original=("original=$dataset")  # it has no eps: once is enough
-    offaxis evaluate "modified=$dataset+modified:psi=$out/psi-$eps/psi.h5" "noise=$dataset+noise:eps=$eps,seed=331" \
-      "flipped=$dataset+modified:psi=$out/flipped-$eps/psi.h5" "${original[@]}" \
-      --seeds $seeds --steps 2500 --latents 6 --beta 16 -q -o "$out/eps-$eps" || { [ $? != 130 ] || exit 130; failed=1; }
+    measure eps-$eps $seeds "modified=$dataset+modified:psi=$out/psi-$eps/psi.h5" \
+      "noise=$dataset+noise:eps=$eps,seed=331" "flipped=$dataset+modified:psi=$out/flipped-$eps/psi.h5"
   done
 done
-offaxis plot frontier "$out"/eps-* -o "$out/frontier.svg" --force
+offaxis plot frontier "$out"/original "$out"/eps-* -o "$out/frontier.svg" --force
 exit "$failed"
