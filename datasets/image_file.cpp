@@ -253,7 +253,9 @@ class OwnImageFile final : public ImageFile {
     struct stat status {};
     const std::uint64_t fileBytes =
         ::stat(file_.path().c_str(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
-    if (rows_ > (fileBytes + 1) * kMaxDeflateRatio / info_.shape.bytes() + 1) {
+    const std::uint64_t rowBytes =  // labels count as well: images may be of one byte
+        std::max<std::uint64_t>(info_.shape.bytes(), info_.grid.factorCount() * sizeof(double));
+    if (rows_ > (fileBytes + 1) * kMaxDeflateRatio / rowBytes + 1) {
       fail("it claims " + std::to_string(rows_) + " images, more than its " + std::to_string(fileBytes) +
            " bytes can hold");
     }
@@ -358,19 +360,21 @@ class OwnImageFile final : public ImageFile {
     cache.owner = 0;
     cache.bytes.resize(rowsPerChunk_ * info_.shape.bytes());
     bool deflated = false;
+    std::size_t filled = cache.bytes.size();
     {
       std::lock_guard<std::mutex> lock(hdf5Mutex());
       deflated = file_.readRawChunk(info_.layout.imagesKey, chunkStart, cache.stream);
       if (!deflated) {  // a repacked file may hold chunks that did not shrink as they are
-        file_.readRows(info_.layout.imagesKey, h5::Type::U8, chunkStart, std::min(rowsPerChunk_, rows_ - chunkStart),
-                       cache.bytes.data());
+        const std::uint64_t rows = std::min(rowsPerChunk_, rows_ - chunkStart);
+        file_.readRows(info_.layout.imagesKey, h5::Type::U8, chunkStart, rows, cache.bytes.data());
+        filled = rows * info_.shape.bytes();
       }
     }
     if (deflated && !cache.decompressor.decompress(cache.stream.data(), cache.stream.size(), cache.bytes.data(),
                                                    cache.bytes.size())) {
       fail("the chunk of rows from " + std::to_string(chunkStart) + " is damaged", "fetch or regenerate the file");
     }
-    spread(cache.bytes.data(), cache.bytes.size());
+    spread(cache.bytes.data(), filled);
     cache.owner = id_;
     cache.start = chunkStart;
     return cache.bytes.data();
@@ -419,6 +423,12 @@ WriteReport writeImageFile(const Source& source, const std::string& path, const 
   const SourceInfo& info = source.info();
   const std::uint64_t rows = source.size();
   if (rows == 0) throw Error(ErrorKind::Usage, "there are no images to write to " + path);
+  for (std::uint64_t row = 0; rows == info.grid.size() && row < rows; ++row) {
+    if (source.gridIndex(row) != row) {
+      throw Error(ErrorKind::Usage, "as many rows as there are images, in another order than theirs",
+                  "all of them are written in order; leave some out for a set of its own");
+    }
+  }
   const std::uint64_t bytes = info.shape.bytes();
   const std::uint64_t rowsPerChunk = std::clamp<std::uint64_t>(kChunkBytes / bytes, 1, rows);
 

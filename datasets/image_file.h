@@ -54,7 +54,8 @@ struct WriteReport {
 
 // Streams all images of `source` to `path`: rendered, hashed and deflated in parallel, written in order. The same
 // source gives the same bytes on every run and number of threads (for one version of libdeflate and HDF5).
-// Throws Error(CannotWrite); whatever happens, nothing unfinished is left under `path`.
+// Throws Error(Usage) for no rows, or as many as the grid has in another order, Error(CannotWrite); whatever happens,
+// nothing unfinished is left under `path`.
 WriteReport writeImageFile(const Source& source, const std::string& path, const WriteSettings& settings,
                            const Context& context);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <system_error>
 
 namespace offaxis {
 
@@ -13,6 +14,18 @@ int hardwareThreads() {
   cpu_set_t allowed;
   if (::sched_getaffinity(0, sizeof allowed, &allowed) == 0) return std::max(1, CPU_COUNT(&allowed));
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+void startThreads(std::vector<std::thread>& threads, int first, int end, std::size_t least,
+                  const std::function<void(int)>& work) {
+  for (int worker = first; worker < end; ++worker) {
+    try {
+      threads.emplace_back(work, worker);
+    } catch (const std::system_error& error) {
+      if (threads.size() >= least) return;
+      throw Error(ErrorKind::Failed, std::string("cannot start a thread: ") + error.what(), "use fewer --threads");
+    }
+  }
 }
 
 void parallelFor(const Context& context, std::uint64_t count, std::uint64_t grain,
@@ -41,7 +54,7 @@ void parallelFor(const Context& context, std::uint64_t count, std::uint64_t grai
     }
   };
   std::vector<std::thread> workers;
-  for (int worker = 1; worker < threads; ++worker) workers.emplace_back(work, worker);
+  startThreads(workers, 1, threads, 0, work);
   work(0);
   for (std::thread& worker : workers) worker.join();
   if (failure) std::rethrow_exception(failure);

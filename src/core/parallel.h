@@ -20,6 +20,12 @@ namespace offaxis {
 void parallelFor(const Context& context, std::uint64_t count, std::uint64_t grain,
                  const std::function<void(std::uint64_t begin, std::uint64_t end, int worker)>& body);
 
+// Adds threads that run work(worker) for worker in [first, end). Where the system grants no more (a limit of processes
+// or memory), those that started do the work of all, whose result does not depend on their number; throws Error(Failed)
+// where there are fewer than `least` of them.
+void startThreads(std::vector<std::thread>& threads, int first, int end, std::size_t least,
+                  const std::function<void(int worker)>& work);
+
 // Workers run produce(index, worker) -> Item for index in [0, count), in any order; the calling thread runs
 // consume(index, Item&&) in index order. At most `window` finished items wait, which bounds memory.
 template <typename Item>
@@ -68,7 +74,7 @@ void orderedPipeline(const Context& context, std::uint64_t count, std::uint64_t 
 
   std::vector<std::thread> workers;
   workers.reserve(static_cast<std::size_t>(threads));
-  for (int worker = 0; worker < threads; ++worker) workers.emplace_back(work, worker);
+  startThreads(workers, 0, threads, 1, work);
   for (; consumed < count;) {
     Item item;
     {

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "core/error.h"
+#include "core/parallel.h"
 #include "core/philox.h"
 #include "core/rotation.h"
 #include "core/text.h"
@@ -684,7 +685,7 @@ class Evaluation {
     };
     std::vector<std::thread> workers;
     const auto count = std::min<std::size_t>(static_cast<std::size_t>(std::max(context_.threads, 1)), open.size());
-    for (std::size_t i = 0; i < count; ++i) workers.emplace_back(work, i == 0);
+    startThreads(workers, 0, static_cast<int>(count), 1, [&](int worker) { work(worker == 0); });
     for (std::thread& worker : workers) worker.join();
     context_.end();
     if (!failure) return;

@@ -91,7 +91,8 @@ std::vector<Candidate> openCandidates(const PublishSettings& settings) {
     if (!isSafePath(name))
       badUsage("'" + name + "' cannot name a published file", "use letters, digits and '._+-' alone");
     if (!names.insert(name).second) badUsage("two files are named '" + name + "'", "rename one of them");
-    Candidate candidate{path, openImageFile(path), {}};
+    std::string sha256 = toHex(sha256OfFile(path));  // before it is opened, so that what is opened is never older
+    Candidate candidate{path, std::move(sha256), openImageFile(path), {}};
     candidate.described = publishedFileOf(*candidate.source);
     candidate.described.file.path = "data/" + name;
     candidate.described.contentRoot = candidate.source->recordedRoot();

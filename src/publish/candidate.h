@@ -12,7 +12,8 @@
 namespace offaxis {
 
 struct Candidate {
-  std::string path;  // as given
+  std::string path;    // as given
+  std::string sha256;  // when it was opened: what is published has to be what was verified
   std::shared_ptr<const ImageFile> source;
   PublishedFile described;  // parentRoot and rowBlocks are filled by verifyCandidates(); the file's hash by the writer
 };

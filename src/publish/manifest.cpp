@@ -14,6 +14,7 @@ namespace {
 
 constexpr const char* kKind = "offaxis-manifest";
 constexpr std::uint64_t kMaxManifestBytes = std::uint64_t{64} << 20;
+constexpr int kMaxManifestDepth = 64;
 
 Json toJson(const ListedFile& file) {
   return {{"path", file.path}, {"sha256", file.sha256}, {"bytes", file.bytes}};
@@ -178,7 +179,12 @@ Json toJson(const Manifest& manifest) {
 
 Manifest manifestFromText(const std::string& text, const std::string& path) {
   const ManifestReader reader(path);
-  const Json json = Json::parse(text, nullptr, false);
+  // A deep document would exhaust the stack where it is copied or freed.
+  const auto shallow = [&](int depth, Json::parse_event_t, Json&) {
+    if (depth > kMaxManifestDepth) reader.fail("it is nested too deeply");
+    return true;
+  };
+  const Json json = Json::parse(text, shallow, false);
   if (json.is_discarded()) reader.fail("it is not JSON");
   if (reader.text(json, "kind") != kKind) reader.fail("its kind is not " + std::string(kKind));
   if (const std::uint64_t schema = reader.number(json, "schema_version", UINT32_MAX);
@@ -201,6 +207,10 @@ Manifest manifestFromText(const std::string& text, const std::string& path) {
   manifest.verification = reader.field(json, "verification");
   manifest.evidence = reader.field(json, "evidence");
   manifest.circumstances = reader.field(json, "circumstances");
+  if (!manifest.verification.is_object() || !manifest.circumstances.is_object() || !manifest.evidence.is_array() ||
+      !std::all_of(manifest.evidence.begin(), manifest.evidence.end(), [](const Json& e) { return e.is_object(); })) {
+    reader.fail("'verification' and 'circumstances' have to be objects, 'evidence' a list of them");
+  }
   if (manifest.files.empty()) reader.fail("it names no files");
   return manifest;
 }

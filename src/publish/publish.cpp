@@ -241,6 +241,8 @@ void fillVersion(VersionWriter& writer, std::vector<Candidate>& candidates,
                  const Context& context) {
   for (Candidate& candidate : candidates) {
     candidate.described.file = writer.copy(candidate.described.file.path, candidate.path);
+    if (candidate.described.file.sha256 != candidate.sha256)
+      throw Error(ErrorKind::BadFile, "'" + candidate.path + "' changed while it was published");
     manifest.files.push_back(candidate.described);
   }
   for (const auto& [file, path] : psi) {

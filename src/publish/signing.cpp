@@ -59,6 +59,8 @@ Outcome run(std::vector<std::string> words, const std::string& input) {
     outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
   }
   ::close(ends[0]);
+  if (failure != 0 && failure != ENOENT)
+    throw Error(ErrorKind::Unavailable, "cannot start " + words[0] + ": " + std::strerror(failure));
   outcome.output = outcome.output.substr(0, outcome.output.find_first_of("\r\n"));
   return outcome;
 }

@@ -399,15 +399,26 @@ const Reader::Dataset& Reader::open(const std::string& name) const {
       dataset.chunkBytes *= dim;
     }
     dataset.chunk.assign(chunk.begin(), chunk.end());
-    unsigned flags = 0;
-    unsigned level = 0;
-    std::size_t values = 1;
-    const int filters = H5Pget_nfilters(creation.get());
-    const bool deflated = filters == 1 && H5Pget_filter2(creation.get(), 0, &flags, &values, &level, 0, nullptr,
-                                                         nullptr) == H5Z_FILTER_DEFLATE;
-    if (deflated && values == 1 && level <= 9) dataset.deflateLevel = static_cast<int>(level);
-    using Filters = Dataset::Filters;
-    dataset.filters = filters == 0 ? Filters::None : deflated ? Filters::Deflate : Filters::Others;
+    dataset.filters.count = H5Pget_nfilters(creation.get());
+    int last = -1;
+    for (int i = 0; i < dataset.filters.count; ++i) {
+      unsigned flags = 0, level = 0;
+      std::size_t values = 1;
+      const H5Z_filter_t filter =
+          H5Pget_filter2(creation.get(), static_cast<unsigned>(i), &flags, &values, &level, 0, nullptr, nullptr);
+      const int place = filter == H5Z_FILTER_SHUFFLE      ? 0
+                        : filter == H5Z_FILTER_DEFLATE    ? 1
+                        : filter == H5Z_FILTER_FLETCHER32 ? 2
+                                                          : -1;
+      dataset.filters.foreign = dataset.filters.foreign || place <= last;
+      last = place;
+      if (place == 1) {
+        dataset.filters.deflate = i;
+        if (values == 1 && level <= 9) dataset.deflateLevel = static_cast<int>(level);
+      }
+      if (place == 2) dataset.filters.fletcher32 = i;
+    }
+    const bool deflated = dataset.filters.count == 1 && dataset.filters.deflate == 0;
     const bool littleEndian = H5Tget_order(type.get()) == H5T_ORDER_LE || sizeOf(dataset.shape.type) == 1;
     if (deflated && littleEndian) {
       dataset.deflatedChunk.assign(chunk.begin(), chunk.end());
@@ -440,14 +451,20 @@ void Reader::readArray(const std::string& name, Type type, const std::vector<std
   }
 }
 
-// The library's own inflating grows its buffer for as long as a stream goes on: a small file could ask for all memory.
-// Streams are inflated here first, into no more than a chunk; other pipelines are refused where they could grow far.
+// The library's own inflating grows its buffer for as long as a stream goes on, so that a small file could ask for all
+// memory, and it reads a whole chunk of what came out even where that is shorter. So every chunk goes through here
+// first: one stream, inflated into exactly a chunk, or as many bytes as a chunk has.
 void Reader::requireHonestChunks(const Dataset& dataset, std::uint64_t first, std::uint64_t count) const {
-  constexpr hsize_t kMaxStored = hsize_t{1} << 20;  // of a chunk that goes through other filters
-  if (dataset.filters == Dataset::Filters::None || count == 0) return;
+  constexpr std::uint64_t kChecksumBytes = 4;
+  const Dataset::Filters& filters = dataset.filters;
+  if (filters.count == 0 || count == 0) return;
+  if (filters.foreign) {
+    fail("dataset '" + dataset.name + "' is stored through filters other than shuffle, gzip and fletcher32",
+         "repack it with gzip alone: h5repack -f GZIP=4 IN OUT");
+  }
   const std::size_t rank = dataset.chunk.size();
   std::vector<std::uint64_t> offset(rank, 0);
-  std::vector<std::uint8_t> stream, chunk(dataset.filters == Dataset::Filters::Deflate ? dataset.chunkBytes : 0);
+  std::vector<std::uint8_t> stream, chunk(filters.deflate >= 0 ? dataset.chunkBytes : 0);
   Decompressor decompressor;
   for (offset[0] = first - first % dataset.chunk[0]; offset[0] < first + count;) {
     const std::vector<hsize_t> start = asHsize(offset);
@@ -456,15 +473,21 @@ void Reader::requireHonestChunks(const Dataset& dataset, std::uint64_t first, st
     const auto refuse = [&] {
       fail("dataset '" + dataset.name + "' has a damaged chunk at row " + std::to_string(offset[0]));
     };
-    if (bytes > 0 && dataset.filters == Dataset::Filters::Others && bytes > kMaxStored) {
-      fail("dataset '" + dataset.name + "' is compressed in chunks too large to be inflated safely",
-           "repack it with gzip alone: h5repack -f GZIP=4 IN OUT");
-    } else if (bytes > 0 && dataset.filters == Dataset::Filters::Deflate) {
+    if (bytes > 0) {
       if (bytes > dataset.chunkBytes + dataset.chunkBytes / 8 + 1024) refuse();
       stream.resize(bytes);
       std::uint32_t skipped = 0;
       if (H5Dread_chunk(dataset.handle.get(), H5P_DEFAULT, start.data(), &skipped, stream.data()) < 0) refuse();
-      if (skipped == 0 && !decompressor.decompress(stream.data(), stream.size(), chunk.data(), chunk.size())) refuse();
+      // A chunk that would not shrink is stored as it is, and says that it was not deflated; nothing else is skipped.
+      const std::uint32_t deflateBit = filters.deflate >= 0 ? 1u << filters.deflate : 0;
+      if ((skipped & ~deflateBit) != 0) refuse();
+      const std::uint64_t checksum = filters.fletcher32 >= 0 ? kChecksumBytes : 0;
+      if (bytes < checksum) refuse();
+      const bool deflated = deflateBit != 0 && skipped == 0;
+      const bool whole =
+          deflated ? decompressor.decompress(stream.data(), stream.size() - checksum, chunk.data(), chunk.size())
+                   : bytes - checksum == dataset.chunkBytes;
+      if (!whole) refuse();
     }
     // The next chunk, the last axis fastest.
     std::size_t axis = rank;

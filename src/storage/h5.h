@@ -123,7 +123,12 @@ class Reader {
     DatasetShape shape{};
     std::uint64_t chunkBytes = 0;
     std::vector<std::uint64_t> chunk;  // extents; empty where it is not chunked
-    enum class Filters { None, Deflate, Others } filters = Filters::None;
+    struct Filters {  // places in the pipeline, -1 where absent; shuffle, deflate, fletcher32 in this order or foreign
+      int count = 0;
+      int deflate = -1;
+      int fletcher32 = -1;
+      bool foreign = false;
+    } filters;
     std::uint64_t rowsPerDeflatedChunk = 0;
     std::vector<std::uint64_t> deflatedChunk;  // extents; empty where the chunks are no plain zlib streams
     int deflateLevel = 0;

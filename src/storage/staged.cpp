@@ -21,14 +21,27 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Where our process numbers mean something: containers may share a host's name and have numbers of their own.
 std::string hostName() {
   char name[256] = "";
-  if (::gethostname(name, sizeof name - 1) != 0 || name[0] == 0) return "host";
-  std::string text(name);
+  std::string text = ::gethostname(name, sizeof name - 1) != 0 || name[0] == 0 ? "host" : name;
   for (char& c : text) {
     if (c == '/') c = '_';
   }
+  struct stat numbers {};
+  if (::stat("/proc/self/ns/pid", &numbers) == 0) text += "." + std::to_string(numbers.st_ino);
   return text;
+}
+
+// A published version never changes, so no file of one is replaced. `directory` holds the file; data and psi lie one
+// deeper than what makes it a version.
+bool isInPublishedVersion(const fs::path& directory) {
+  std::error_code ignored;
+  const fs::path here = fs::canonical(directory, ignored);
+  for (const fs::path& at : {here, here.parent_path()}) {
+    if (fs::exists(at / "SHA256SUMS", ignored) && fs::exists(at / "manifest.json", ignored)) return true;
+  }
+  return false;
 }
 
 fs::path directoryOf(const std::string& target) {
@@ -116,6 +129,9 @@ StagedFile::StagedFile(const std::string& target, Overwrite overwrite) : target_
     if (!S_ISREG(status.st_mode)) cannotWrite(target, "it is not a regular file");
     if (overwrite == Overwrite::Refuse)
       cannotWrite(target, kExists, "choose another name, or pass --force to replace it");
+    if (isInPublishedVersion(directoryOf(target_)))
+      cannotWrite(target, "it is a file of a published version",
+                  "versions never change: write elsewhere, publish anew");
   }
   path_ = stage(target_);
 }

@@ -12,8 +12,9 @@ enum class Overwrite { Refuse, Replace };
 // it removes what it wrote; leftovers of killed processes on this host are removed when the same target is staged anew.
 class StagedFile {
  public:
-  // Throws Error(CannotWrite) where the target exists and must not be replaced, or its directory is missing,
-  // or not writable. Nothing is created yet: the caller writes to path().
+  // Throws Error(CannotWrite) where the target exists and must not be replaced, as files of a published version (beside
+  // SHA256SUMS and manifest.json, or one folder deeper) never are, or its directory is missing, or not writable.
+  // Nothing is created yet: the caller writes to path().
   StagedFile(const std::string& target, Overwrite overwrite);
   ~StagedFile();
   StagedFile(const StagedFile&) = delete;

@@ -2,8 +2,12 @@
 
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/resource.h>
 
+#include <chrono>
+#include <cstdlib>
 #include <numeric>
+#include <thread>
 
 namespace offaxis {
 namespace {
@@ -41,6 +45,27 @@ TEST(ParallelFor, VisitsEveryIndexOnce) {
     }
   }
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which reserve more than any limit
+// Where the system grants only some of the threads, those do the work; the address space of a child is the limit here.
+TEST(ParallelForDeathTest, GoesOnWithTheThreadsThatItGets) {
+  const auto work = [] {
+    const struct rlimit limit { std::uint64_t{1} << 28, std::uint64_t{1} << 28 };
+    ::setrlimit(RLIMIT_AS, &limit);
+    std::atomic<std::uint64_t> sum{0};
+    parallelFor(with(1000), 5000, 1, [&](std::uint64_t begin, std::uint64_t, int) {
+      std::this_thread::sleep_for(std::chrono::microseconds(10));
+      sum += begin;
+    });
+    std::uint64_t ordered = 0;
+    orderedPipeline<std::uint64_t>(
+        with(1000), 5000, 8, [](std::uint64_t index, int) { return index; },
+        [&](std::uint64_t index, std::uint64_t&& item) { ordered += index == item ? item : 0; });
+    std::exit(sum == 12497500 && ordered == 12497500 ? 0 : 1);
+  };
+  EXPECT_EXIT(work(), ::testing::ExitedWithCode(0), "");
+}
+#endif
 
 TEST(ParallelFor, RethrowsTheFirstFailure) {
   EXPECT_THROW(parallelFor(with(4), 100, 1,

@@ -1,6 +1,7 @@
 #include "datasets/image_file.h"
 
 #include <gtest/gtest.h>
+#include <hdf5.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -108,6 +109,44 @@ TEST(ImageFile, BinaryImagesAreStoredAsZeroAndOne) {
   EXPECT_EQ(*std::max_element(raw.begin(), raw.end()), 1);
 }
 
+// A last chunk that is stored as it is has fewer rows than the buffer that the one before it filled.
+TEST(ImageFile, ABinaryChunkStoredAsItIsReadsAfterAnother) {
+  const TempDirectory directory;
+  class White final : public ToySource {
+   public:
+    using ToySource::ToySource;
+    void read(std::uint64_t, std::uint8_t* image) const override { std::fill_n(image, info_.shape.bytes(), 255); }
+  };
+  White source({64, 64, 1}, {5, 3, 2});
+  source.info_.layout.binary = true;
+  const std::string path = directory / "x.h5";
+  writeImageFile(source, path, {}, threads(1));
+  const std::uint64_t rows = h5::Reader(path).rowsPerDeflatedChunk("images");
+  ASSERT_NE(source.size() % rows, 0u);
+  const hsize_t last = source.size() / rows * rows;
+  const hsize_t start[] = {last, 0, 0, 0};
+  std::vector<std::uint8_t> raw(rows * 64 * 64);
+  std::fill_n(raw.begin(), (source.size() - last) * 64 * 64, std::uint8_t{1});
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+  const hid_t images = H5Dopen2(file, "images", H5P_DEFAULT);
+  EXPECT_GE(H5Dwrite_chunk(images, H5P_DEFAULT, 1, start, raw.size(), raw.data()), 0);
+  H5Dclose(images);
+  H5Fclose(file);
+  EXPECT_EQ(allImages(*openImageFile(path)), allImages(source));
+}
+
+TEST(ImageFile, AllRowsInAnotherOrderAreNotWritten) {
+  const TempDirectory directory;
+  const auto base = std::make_shared<ToySource>();
+  std::vector<std::uint64_t> rows(base->size());
+  for (std::uint64_t row = 0; row < rows.size(); ++row) rows[row] = rows.size() - 1 - row;
+  expectError(ErrorKind::Usage, "another order",
+              [&] { writeImageFile(*subset(base, rows), directory / "x.h5", {}, threads(1)); });
+  rows.pop_back();
+  writeImageFile(*subset(base, rows), directory / "x.h5", {}, threads(1));
+  EXPECT_EQ(openImageFile(directory / "x.h5")->gridIndex(0), base->size() - 1);
+}
+
 TEST(ImageFile, SubsetsKeepTheirPlaces) {
   const TempDirectory directory;
   const auto base = std::make_shared<ToySource>();
@@ -151,11 +190,17 @@ TEST(ImageFile, ACancelledOrFailedWriteLeavesNothing) {
 // A source whose labels lie: its grid holds other values than the one that reads are checked against.
 TEST(ImageFile, FindsReorderedLabels) {
   const TempDirectory directory;
-  class Swapped final : public ToySource {
-   public:
-    std::uint64_t gridIndex(std::uint64_t row) const override { return row == 6 ? 7 : row == 7 ? 6 : row; }
-  };
-  writeImageFile(Swapped(), directory / "x.h5", {}, threads(1));
+  const ToySource source;
+  writeImageFile(source, directory / "x.h5", {}, threads(1));
+  std::vector<double> labels(source.size() * source.info().grid.factorCount());
+  const hid_t file = H5Fopen((directory / "x.h5").c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+  const hid_t set = H5Dopen2(file, "labels", H5P_DEFAULT);
+  EXPECT_GE(H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, labels.data()), 0);
+  const auto row = labels.begin() + 6 * static_cast<std::ptrdiff_t>(source.info().grid.factorCount());
+  std::swap_ranges(row, row + 3, row + 3);
+  EXPECT_GE(H5Dwrite(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, labels.data()), 0);
+  H5Dclose(set);
+  H5Fclose(file);
   expectError(ErrorKind::BadFile, "row 6", [&] { openImageFile(directory / "x.h5"); });
   EXPECT_EQ(openImageFile(directory / "x.h5", LabelCheck::Report)->firstBadLabel(), 6u);
 }

@@ -334,6 +334,33 @@ TEST_F(Version, CancellingLeavesNothing) {
   EXPECT_FALSE(fs::exists(versionPath("")));
 }
 
+// What is published is what was verified, or nothing.
+TEST_F(Version, AFileThatIsReplacedMeanwhileIsNotPublished) {
+  class Replacing final : public Progress {
+   public:
+    explicit Replacing(std::string path) : path_(std::move(path)) {}
+    void begin(const std::string&, std::uint64_t, const std::string&, std::uint64_t) override {
+      if (replaced_) return;
+      replaced_ = true;
+      putBytes(path_ + ".new", bytesOf(path_) + '\0');
+      fs::rename(path_ + ".new", path_);
+    }
+    void advance(std::uint64_t) override {}
+    void status(const std::string&) override {}
+    void end() override {}
+    void note(const std::string&) override {}
+
+   private:
+    std::string path_;
+    bool replaced_ = false;
+  };
+  Replacing progress(settings_.files[0]);
+  context_.progress = &progress;
+  expectError(ErrorKind::BadFile, "changed while it was published", [&] { publish(); });
+  context_.progress = nullptr;
+  EXPECT_FALSE(fs::exists(versionPath("")));
+}
+
 // The rules of docs/publishing.md for descriptions, by a program that shares nothing with the one that wrote them.
 TEST_F(Version, IndependentRulesHold) {
   if (std::system("/usr/bin/python3 -c 'import h5py, numpy' 2>/dev/null") != 0) GTEST_SKIP() << "no h5py here";
@@ -367,6 +394,24 @@ TEST_F(Version, DspritesIsPublishedUnderItsOwnKeys) {
   EXPECT_EQ(std::system(
                 ("/usr/bin/python3 " OFFAXIS_SOURCE_DIR "/tests/publish/version_rules.py " + versionPath("")).c_str()),
             0);
+}
+
+TEST(Manifests, ThatAreTooDeepOrOfOtherTypesAreRefused) {
+  const std::string good = readTextFile(OFFAXIS_SOURCE_DIR "/manifests/xysquares-s1-quick/2.0.0.json");
+  EXPECT_EQ(manifestFromText(good, "m").version.major, 2u);
+  const auto with = [&](const char* field, const std::string& value) {
+    Json json = Json::parse(good);
+    json[field] = "here";
+    std::string text = json.dump();
+    const std::string old = "\"here\"";
+    return text.replace(text.find(old), old.size(), value);
+  };
+  for (const char* field : {"verification", "evidence", "circumstances"}) {
+    expectError(ErrorKind::BadFile, "nested too deeply",
+                [&] { manifestFromText(with(field, std::string(200000, '[') + std::string(200000, ']')), "m"); });
+    expectError(ErrorKind::BadFile, "'evidence' a list of them", [&] { manifestFromText(with(field, "[[]]"), "m"); });
+    expectError(ErrorKind::BadFile, "'evidence' a list of them", [&] { manifestFromText(with(field, "1"), "m"); });
+  }
 }
 
 TEST(Manifests, OfSchema1AreRead) {

@@ -1,11 +1,14 @@
 #include "storage/h5.h"
 
+#include <hdf5.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <numeric>
 #include <thread>
+#include <tuple>
 
 #include "core/philox.h"
 #include "storage/deflate.h"
@@ -254,7 +257,11 @@ TEST(H5, ReadsWhatH5pyWrites) {
 TEST(H5, InflatesNoMoreThanAChunkHolds) {
   TemporaryDirectory directory;
   std::vector<std::uint8_t> stream;
-  Compressor(9).compress(std::vector<std::uint8_t>(64 << 20).data(), 64 << 20, stream);
+  // Pages that are only read take no memory, so that the peak below is not reached before.
+  void* const zeros = ::mmap(nullptr, 64 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(zeros, MAP_FAILED);
+  Compressor(9).compress(static_cast<const std::uint8_t*>(zeros), 64 << 20, stream);
+  ::munmap(zeros, 64 << 20);
   const auto write = [&](const std::string& path, std::uint64_t rows, const std::vector<std::uint8_t>& chunk) {
     h5::Writer writer(path);
     writer.createChunked("x", Type::F64, {rows, 10}, rows, 9);
@@ -281,6 +288,65 @@ TEST(H5, InflatesNoMoreThanAChunkHolds) {
   write(directory / "honest.h5", 10000, stream);
   h5::Reader(directory / "honest.h5").readArray("x", Type::F64, {10000, 10}, values.data());
   EXPECT_TRUE(values == honest);
+}
+
+// One chunk of 96 bytes behind `filters`, stored as `stream`, which says that it skipped the filters of `mask`.
+void writeOneChunk(const std::string& path, const std::vector<H5Z_filter_t>& filters, std::uint32_t mask,
+                   const std::vector<std::uint8_t>& stream) {
+  const hsize_t extent = 96, start = 0;
+  const unsigned level = 6;
+  const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  const hid_t space = H5Screate_simple(1, &extent, nullptr);
+  const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_chunk(creation, 1, &extent);
+  for (const H5Z_filter_t filter : filters)
+    H5Pset_filter(creation, filter, H5Z_FLAG_OPTIONAL, filter == H5Z_FILTER_DEFLATE ? 1 : 0, &level);
+  const hid_t set = H5Dcreate2(file, "x", H5T_NATIVE_UINT8, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+  EXPECT_GE(H5Dwrite_chunk(set, H5P_DEFAULT, mask, &start, stream.size(), stream.data()), 0);
+  H5Dclose(set);
+  H5Pclose(creation);
+  H5Sclose(space);
+  H5Fclose(file);
+}
+
+// The library hands out a whole chunk of memory whatever came out of the filters.
+TEST(H5, ChunksThatAreNotAsLongAsTheySayAreRefused) {
+  const TemporaryDirectory directory;
+  const std::vector<std::uint8_t> raw(96, 7), few(10, 7);
+  std::vector<std::uint8_t> whole, part;
+  Compressor(6).compress(raw.data(), raw.size(), whole);
+  Compressor(6).compress(few.data(), few.size(), part);
+  constexpr H5Z_filter_t kGzip = H5Z_FILTER_DEFLATE, kShuffle = H5Z_FILTER_SHUFFLE;
+  const std::vector<std::tuple<std::vector<H5Z_filter_t>, std::uint32_t, std::vector<std::uint8_t>, const char*>> cases{
+      {{kGzip}, 0, whole, nullptr},
+      {{kGzip}, 1, raw, nullptr},
+      {{kGzip}, 0, part, "damaged chunk"},
+      {{kGzip}, 1, few, "damaged chunk"},
+      {{kGzip}, 2, whole, "damaged chunk"},  // a filter that there is not: the library inflates all the same
+      {{kGzip}, 2, part, "damaged chunk"},
+      {{kShuffle, kGzip}, 0, whole, nullptr},
+      {{kShuffle, kGzip}, 2, raw, nullptr},
+      {{kShuffle, kGzip}, 0, part, "damaged chunk"},
+      {{kShuffle, kGzip}, 1, whole, "damaged chunk"},
+      {{kShuffle, kGzip}, 2, few, "damaged chunk"},
+      {{kGzip, H5Z_FILTER_FLETCHER32}, 0, {1, 2, 3}, "damaged chunk"},
+      {{kShuffle}, 0, few, "damaged chunk"},
+      {{kGzip, kGzip}, 0, whole, "other than shuffle, gzip and fletcher32"},  // a stream in a stream grows squared
+      {{kGzip, kShuffle}, 0, whole, "other than shuffle, gzip and fletcher32"},
+      {{H5Z_FILTER_NBIT}, 0, raw, "other than shuffle, gzip and fletcher32"}};
+  for (const auto& [filters, mask, stream, message] : cases) {
+    writeOneChunk(directory / "x.h5", filters, mask, stream);
+    const h5::Reader reader(directory / "x.h5");
+    std::vector<std::uint8_t> values(96);
+    if (message == nullptr) {
+      reader.readRows("x", Type::U8, 0, 96, values.data());
+      EXPECT_TRUE(values == raw);
+    } else {
+      SCOPED_TRACE(std::to_string(filters.size()) + " filters, mask " + std::to_string(mask));
+      expectError(ErrorKind::BadFile, message, [&] { reader.readRows("x", Type::U8, 0, 96, values.data()); });
+      expectError(ErrorKind::BadFile, message, [&] { reader.readArray("x", Type::U8, {96}, values.data()); });
+    }
+  }
 }
 
 TEST(H5, SaysWhatIsWrongWithAPath) {

@@ -55,6 +55,22 @@ TEST(Staged, ReplacesOnlyWhenAsked) {
   EXPECT_EQ(readTextFile(target), "new");
 }
 
+// Not even when asked: a version never changes.
+TEST(Staged, FilesOfAPublishedVersionAreNotReplaced) {
+  const TemporaryDirectory directory;
+  fs::create_directory(directory / "data");
+  for (const char* name : {"SHA256SUMS", "data/x.h5"}) putBytes(directory / name, "old");
+  writeTextFile(directory / "data/x.h5", "new", Overwrite::Replace);
+  putBytes(directory / "manifest.json", "{}");
+  fs::create_directory_symlink(directory / "data", directory / "link");
+  for (const char* name : {"SHA256SUMS", "data/x.h5", "link/x.h5"}) {
+    const std::string before = bytesOf(directory / name);
+    expectError(ErrorKind::CannotWrite, "published version",
+                [&] { writeTextFile(directory / name, "newer", Overwrite::Replace); });
+    EXPECT_EQ(bytesOf(directory / name), before);
+  }
+}
+
 TEST(Staged, ATargetThatAppearsMeanwhileIsKept) {
   const TemporaryDirectory directory;
   const std::string target = directory / "out";
