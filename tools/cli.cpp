@@ -1,8 +1,11 @@
 #include "tools/cli.h"
 
+#include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -306,6 +309,29 @@ const std::vector<std::string>& Arguments::positionals(const std::string& name) 
   return found == positionals_.end() ? kNone : found->second;
 }
 
+void Arguments::refuseToReplaceInputs() const {
+  constexpr std::array<const char*, 3> kOutputs{"output", "png", "worst"};
+  std::vector<std::string> inputs;
+  for (const auto& [name, texts] : positionals_) inputs.insert(inputs.end(), texts.begin(), texts.end());
+  for (const auto& [name, text] : values_) {
+    if (std::find(kOutputs.begin(), kOutputs.end(), name) == kOutputs.end()) inputs.push_back(text);
+  }
+  for (const char* output : kOutputs) {
+    const std::string& target = text(output);
+    std::error_code none;
+    if (target.empty() || !std::filesystem::is_regular_file(target, none)) continue;
+    for (const std::string& input : inputs) {
+      // As it is, or the file of NAME=FILE+variant:...
+      const std::string named = input.substr(input.find('=') + 1);
+      for (const std::string& file : {input, input.substr(0, input.find('+')), named.substr(0, named.find('+'))}) {
+        if (std::filesystem::equivalent(file, target, none))
+          throw Error(ErrorKind::Usage, "'" + target + "' is what is read: --" + output + " would replace it",
+                      "write to another name");
+      }
+    }
+  }
+}
+
 int run(int argc, char** argv, const Verb& verb, const std::function<int(const Arguments&)>& body) {
   bool json = false;
   for (int i = 1; i < argc; ++i) json = json || std::string(argv[i]) == "--json";
@@ -329,6 +355,7 @@ int run(int argc, char** argv, const Verb& verb, const std::function<int(const A
     arguments.quiet = arguments.flag("quiet");
     arguments.verbose = arguments.flag("verbose");
     arguments.overwrite = arguments.flag("force") ? Overwrite::Replace : Overwrite::Refuse;
+    if (arguments.overwrite == Overwrite::Replace) arguments.refuseToReplaceInputs();
     TerminalProgress progress(arguments.quiet, arguments.verbose);
     std::signal(SIGINT, onSignal);
     std::signal(SIGTERM, onSignal);

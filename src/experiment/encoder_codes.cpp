@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <unordered_set>
 
 #include "core/error.h"
 #include "core/parallel.h"
@@ -27,12 +28,12 @@ class Encoded {
 
   std::vector<double> codes(const std::vector<std::uint64_t>& indices) {
     std::vector<std::uint64_t> missing;
+    std::unordered_set<std::uint64_t> asked;
     for (const std::uint64_t index : indices) {
-      if (known_[index]) continue;
-      known_[index] = true;
-      missing.push_back(index);
+      if (!known_[index] && asked.insert(index).second) missing.push_back(index);
     }
     encodeAll(missing);
+    for (const std::uint64_t index : missing) known_[index] = true;  // now: encoding may have failed
     std::vector<double> result;
     result.reserve(indices.size() * latents_);
     for (const std::uint64_t index : indices) {

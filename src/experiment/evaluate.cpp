@@ -242,7 +242,7 @@ class Evaluation {
     train(open);
     // What other processes made meanwhile.
     for (std::size_t i = 0; i < cells_.size(); ++i) {
-      if (!rows_[i]) rows_[i] = readRow(cells_[i]);
+      if (!rows_[i] && (!settings_.overwrite || madeSinceStart(cells_[i]))) rows_[i] = readRow(cells_[i]);
     }
     writeResults();
     return finish();

@@ -970,7 +970,7 @@ class Manipulation {
           if (what.empty() && !identity_.contains(key)) what = key + " is " + value.dump() + " there, not set here";
         }
         throw Error(ErrorKind::BadFile, directory_ + " belongs to another run: " + what,
-                    "use another directory, the same settings, or --force to start anew");
+                    "use another directory or the same settings, or remove this one to start anew");
       }
       if (log.at("status") != "done" || !std::filesystem::exists(file("psi.h5"))) return std::nullopt;
       ManipulateResult result = paths();
@@ -986,7 +986,7 @@ class Manipulation {
       return result;
     } catch (const Json::exception&) {
       throw Error(ErrorKind::BadFile, file("log.json") + " is not a run's log",
-                  "use another directory, or --force to start anew");
+                  "use another directory, or remove this one to start anew");
     }
   }
 

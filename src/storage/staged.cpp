@@ -122,7 +122,12 @@ constexpr const char* kExists = "it exists already";
 StagedFile::StagedFile(const std::string& target, Overwrite overwrite) : target_(target), overwrite_(overwrite) {
   std::error_code ignored;
   // Replacing through a symbolic link replaces what it names, as writing in place would.
-  if (fs::is_symlink(target, ignored) && fs::exists(target, ignored)) target_ = fs::canonical(target).string();
+  if (fs::is_symlink(target, ignored) && fs::exists(target, ignored)) {
+    const fs::path named =
+        fs::canonical(target, ignored);  // fails for what has no name, such as /dev/stdout into a pipe
+    if (named.empty()) cannotWrite(target, "it is not a regular file");
+    target_ = named.string();
+  }
   struct stat status {};
   if (::lstat(target_.c_str(), &status) == 0) {
     if (S_ISDIR(status.st_mode)) cannotWrite(target, "it is a directory");

@@ -202,6 +202,29 @@ TEST(Tools, InterruptedRenderLeavesNothing) {
   EXPECT_TRUE(std::filesystem::is_empty(d.path()));
 }
 
+TEST(Tools, ForceNeverReplacesWhatIsRead) {
+  const TempDirectory d;
+  const std::string file = d / "x.h5", in = "cd " + d.path() + "; offaxis ";
+  ASSERT_EQ(shell(in + "render xysquares --indices 0:40 -o x.h5").code, 0);
+  ASSERT_EQ(shell(in + "emit x.h5+noise:eps=0.1 -o n.h5").code, 0);
+  const std::string before = contentsOf(file), noise = contentsOf(d / "n.h5");
+  for (const char* command :
+       {"inspect x.h5 --png x.h5", "inspect x.h5+noise:eps=0.1 --png ./x.h5", "verify n.h5 -o n.h5",
+        "verify n.h5 --original x.h5 --worst x.h5", "diff n.h5 x.h5 --png x.h5", "emit x.h5+noise:eps=0.1 -o x.h5",
+        "inspect n.h5 other=x.h5 --picture comparison --png x.h5"}) {
+    const Outcome refused = shell(in + command + " --force");
+    EXPECT_EQ(refused.code, 2) << command << refused.err;
+    EXPECT_NE(refused.err.find("is what is read"), std::string::npos) << command << refused.err;
+  }
+  EXPECT_TRUE(contentsOf(file) == before && contentsOf(d / "n.h5") == noise);
+  EXPECT_EQ(shell(in + "emit x.h5+noise:eps=0.2 -o n.h5 --force").code, 0);
+  const Outcome empty = shell(in + "render xysquares --indices '' -o all.h5");
+  EXPECT_EQ(empty.code, 2) << empty.err;
+  const Outcome nameless =
+      shell(in + "render xysquares --indices 0:40 -o /dev/stdout | head -c 1 >/dev/null; exit ${PIPESTATUS[0]}");
+  EXPECT_NE(nameless.err.find("not a regular file"), std::string::npos) << nameless.err;
+}
+
 // Batch systems send SIGTERM more than once; a second Ctrl-C is someone who does not want to wait.
 TEST(Tools, RepeatedTerminationStillEndsInOrderAndASecondInterruptAtOnce) {
   const TempDirectory d;
