@@ -67,7 +67,7 @@ class Arguments {
  private:
   friend int run(int, char**, const Verb&, const std::function<int(const Arguments&)>&);
   friend class Parser;
-  // Throws Error(Usage) where an output is a file that is read.
+  // Throws Error(CannotWrite) where an output is a file that is read.
   void refuseToReplaceInputs() const;
   std::map<std::string, std::string> values_;  // as given on the command line or in the configuration file
   std::map<std::string, std::string> fallbacks_;

@@ -623,6 +623,10 @@ class Evaluation {
     row.seed = cell.seed;
     try {
       TrainSettings train = trainSettings(cell);
+      if (train.overwrite) {  // the points of the run that is replaced
+        std::error_code none;
+        std::filesystem::remove(pathOf(cell) + "/mig_over_steps.json", none);
+      }
       if (settings_.pointsOnTheWay > 1 && !isSupervised(cell.model))
         row.migOverSteps = scoreOnTheWay(cell, train, context);
       const TrainResult trained = trainVae(arm.source, train, pathOf(cell), context);

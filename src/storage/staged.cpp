@@ -123,8 +123,8 @@ StagedFile::StagedFile(const std::string& target, Overwrite overwrite) : target_
   std::error_code ignored;
   // Replacing through a symbolic link replaces what it names, as writing in place would.
   if (fs::is_symlink(target, ignored) && fs::exists(target, ignored)) {
-    const fs::path named =
-        fs::canonical(target, ignored);  // fails for what has no name, such as /dev/stdout into a pipe
+    const fs::path named = fs::canonical(target, ignored);
+    // /dev/stdout into a pipe has none.
     if (named.empty()) cannotWrite(target, "it is not a regular file");
     target_ = named.string();
   }

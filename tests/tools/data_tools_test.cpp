@@ -213,7 +213,7 @@ TEST(Tools, ForceNeverReplacesWhatIsRead) {
         "verify n.h5 --original x.h5 --worst x.h5", "diff n.h5 x.h5 --png x.h5", "emit x.h5+noise:eps=0.1 -o x.h5",
         "inspect n.h5 other=x.h5 --picture comparison --png x.h5"}) {
     const Outcome refused = shell(in + command + " --force");
-    EXPECT_EQ(refused.code, 2) << command << refused.err;
+    EXPECT_EQ(refused.code, 4) << command << refused.err;
     EXPECT_NE(refused.err.find("is what is read"), std::string::npos) << command << refused.err;
   }
   EXPECT_TRUE(contentsOf(file) == before && contentsOf(d / "n.h5") == noise);

@@ -142,7 +142,7 @@ TEST(ImportTool, BadCallsSayWhatIsWrong) {
       {"offaxis import original.npz -o x.h5 --as shapes3d", 3, "not like one of shapes3d"},
       {"offaxis import original.npz -o x.h5 --deflate 0", 2, "--deflate"},
       {"offaxis import original.npz -o x.h5 --spacing 2", 2, "--spacing"},
-      {"offaxis import original.npz -o original.npz --force", 4, "the original itself"},
+      {"offaxis import original.npz -o original.npz --force", 4, "is what is read"},
       {"offaxis import original.npz -o imported.h5", 4, "--force"},
       {"offaxis import original.npz -o no/such/x.h5", 4, "no/such"},
       {"offaxis import original.npz -o x.h5", 3, "'imgs' is not uint8 [737280,64,64] as in the original but [192,8,8]"},

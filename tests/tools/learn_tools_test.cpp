@@ -98,6 +98,11 @@ TEST(LearnTools, ScoringOnTheWayChangesNoRun) {
   EXPECT_EQ(row.at("kl"), plain.at("kl"));
   EXPECT_NE(shell("offaxis report " + (d / "scored") + " --list --no-images").out.find("mig-over-steps"),
             std::string::npos);
+  // Another run in its place has none of its points.
+  const std::string points = d / "scored/runs/original_beta-vae_0/mig_over_steps.json";
+  EXPECT_TRUE(std::filesystem::exists(points));
+  ASSERT_EQ(shell(line + (d / "scored") + " --beta 3 --force").code, 0);
+  EXPECT_FALSE(std::filesystem::exists(points));
 }
 
 TEST(LearnTools, TablesFitTheTerminal) {
