@@ -38,7 +38,7 @@ const cli::Verb kVerb{
      {"queries", "N", "0", "also search all originals for the nearest one to each of N images"},
      {"query-seed", "N", "0", "of the choice of those images"},
      {"probe", "FILE", "", "results.json of `offaxis evaluate --models probe` on the original and FILE"},
-     {"probe-margin", "M", "0.02", "the drop in a probe's accuracy that is allowed"},
+     {"probe-margin", "M", "0.02", "the drop in a probe's accuracy that must be excluded"},
      {"worst", "FILE.png", "", "draw the images that changed most"},
      {"output,o", "FILE.json", "", "write the certificate: what --json prints"},
      {"force", "", "", "replace existing files"}},
@@ -188,13 +188,12 @@ void printSeparation(const SeparationReport& report) {
 }
 
 void printProbe(const ProbeEvidence& probe) {
-  std::cout << "\n  probe accuracy, " << probe.seeds.size() << " seeds    original  modified  change [95 % interval]\n";
+  std::cout << "\n  probe accuracy, " << probe.seeds.size() << " seeds    original  modified    change  at least\n";
   for (const ProbeFactor& factor : probe.factors) {
-    const Interval& interval = factor.difference.interval;
     std::cout << "  " << std::left << std::setw(24) << factor.name << std::right << std::setw(10)
               << formatted("%.4f", factor.original) << std::setw(10) << formatted("%.4f", factor.modified) << "  "
-              << formatted("%+.4f", factor.difference.mean) << " [" << formatted("%+.4f", interval.low) << ", "
-              << formatted("%+.4f", interval.high) << "]\n";
+              << std::setw(8) << formatted("%+.4f", factor.difference.mean) << std::setw(10)
+              << (probe.seeds.size() < 2 ? "-" : formatted("%+.4f", factor.lowest)) << '\n';
   }
 }
 

@@ -35,12 +35,19 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kSchemaVersion = 1;
+constexpr const char* kOutOfMemory = "out of memory";  // of a metric: unlike other errors, another try may end well
 
 struct OpenArm {
   EvaluationArm arm;
   SourcePtr source;
   std::string identity;
+  std::map<std::string, std::string> keys;  // exactKeys()
+  std::string root;                         // content root; empty where no supervised run is to be made
 };
+
+bool sameSource(const OpenArm& a, const OpenArm& b) {
+  return a.identity == b.identity && a.keys == b.keys;
+}
 
 struct Cell {
   std::size_t arm;
@@ -91,6 +98,14 @@ std::string psiOf(const std::string& expression) {
 // Whether two objects say the same, in whatever order.
 bool sameContent(const Json& a, const Json& b) {
   return nlohmann::json(a) == nlohmann::json(b);
+}
+
+// `here` without what rows did not say when they were first made: those stay what they are.
+Json comparable(Json here, const Json& there) {
+  for (const char* key : {"psi_sha256", "rows_sha256"}) {
+    if (!there.is_object() || !there.contains(key)) here.erase(key);
+  }
+  return here;
 }
 
 Json summaryJson(const Summary& summary, const std::vector<std::uint64_t>& seeds, const std::string& baseline) {
@@ -183,7 +198,7 @@ class Evaluation {
                         " " + first().dataset + " at " + toString(first().shape),
                     "compare variants of one dataset at one size");
       }
-      arms_.push_back({arm, source, sourceIdentity(*source)});
+      arms_.push_back({arm, source, sourceIdentity(*source), exactKeys(*source), {}});
     }
     for (const Factor& factor : first().grid.factors()) sizes_.push_back(static_cast<std::uint32_t>(factor.size()));
     const ModelDefaults defaults = modelDefaults(first(), settings_.profile.name);
@@ -231,6 +246,7 @@ class Evaluation {
       refuseOtherResults();
       for (std::size_t i = 0; i < cells_.size(); ++i) rows_[i] = readRow(cells_[i]);
     }
+    if (settings_.overwrite) clear();
     std::vector<std::size_t> open;
     for (std::size_t i = 0; i < cells_.size(); ++i) {
       if (!rows_[i] || !missingMetrics(*rows_[i]).empty()) open.push_back(i);
@@ -239,6 +255,7 @@ class Evaluation {
     if (done > 0)
       context_.note(std::to_string(done) + " of " + std::to_string(cells_.size()) + " runs were done already");
     writeResults();  // fails early where the directory is not writable
+    findRoots(open);
     train(open);
     // What other processes made meanwhile.
     for (std::size_t i = 0; i < cells_.size(); ++i) {
@@ -344,6 +361,19 @@ class Evaluation {
     if (varying >= 2) rotated_.matrix = rotationMatrix("blocks", first().grid, 0);
   }
 
+  // Probes are evidence of a set, not of a sample of it: their rows name every image. A pass over the sources of those
+  // that are to be made.
+  void findRoots(const std::vector<std::size_t>& open) {
+    std::map<const Source*, std::string> roots;  // arms of one expression share their source
+    for (const std::size_t i : open) {
+      OpenArm& arm = arms_[cells_[i].arm];
+      if (!isSupervised(cells_[i].model)) continue;
+      std::string& root = roots[arm.source.get()];
+      if (root.empty()) root = toHex(contentRoot(*arm.source, context_));
+      arm.root = root;
+    }
+  }
+
   MigResult rotatedScore(const CodeView& view) const {
     if (rotated_.matrix.empty()) return {};
     return rotatedMig(view, coordinatesOf(view, FactorCoordinates(rotated_.coordinates, first().grid)),
@@ -397,6 +427,7 @@ class Evaluation {
     identity["model"] = cell.model;
     identity["seed"] = cell.seed;
     identity["source"] = arms_[cell.arm].identity;
+    for (const auto& [key, value] : arms_[cell.arm].keys) identity[key] = value;
     if (isSupervised(cell.model)) identity["probe"] = probeConfiguration();
     return identity;
   }
@@ -440,13 +471,28 @@ class Evaluation {
     if (!sameContent(there, here)) refuse(path, there, here);
   }
 
+  // Removes what --force makes anew, so that what an interrupted process leaves is only what it made itself, and can be
+  // gone on with. What other processes are at stays theirs.
+  void clear() const {
+    for (const Cell& cell : cells_) {
+      const FileLock claim(pathOf(cell) + ".lock");
+      if (!claim.held()) continue;
+      for (const char* made : {".json", "/checkpoint.h5", "/run.json", "/mig_over_steps.json"}) {
+        std::error_code error;
+        std::filesystem::remove(pathOf(cell) + made, error);
+        if (error && std::filesystem::exists(pathOf(cell) + made))
+          throw Error(ErrorKind::CannotWrite, "cannot replace " + pathOf(cell) + made + ": " + error.message());
+      }
+    }
+  }
+
   // The row of a finished run; nothing where there is none yet or where it failed.
   std::optional<EvaluationRow> readRow(const Cell& cell) const {
     const std::string path = pathOf(cell) + ".json";
     if (!std::filesystem::exists(path)) return std::nullopt;
     try {
       const Json json = Json::parse(readTextFile(path));
-      const Json identity = identityOf(cell);
+      const Json identity = comparable(identityOf(cell), json.at("identity"));
       if (!sameContent(json.at("identity"), identity)) refuse(path, json.at("identity"), identity);
       if (json.at("status") != "complete") return std::nullopt;
       EvaluationRow row;
@@ -456,6 +502,7 @@ class Evaluation {
       row.seconds = json.at("seconds");
       if (isSupervised(cell.model)) {
         row.probe = probeFromJson(json.at("probe"));
+        row.sourceRoot = json.value("source_root", "");
         return row;
       }
       row.mig.value = json.at("mig").at("value");
@@ -481,6 +528,7 @@ class Evaluation {
     }
     if (row.probe) {
       json["probe"] = toJson(*row.probe);
+      if (!row.sourceRoot.empty()) json["source_root"] = row.sourceRoot;
       json["seconds"] = row.seconds;
       return json;
     }
@@ -516,7 +564,8 @@ class Evaluation {
     if (!row.error.empty() || isSupervised(row.model)) return missing;
     for (const std::string& name : metrics_) {
       const Json there = row.scores.value(name, Json::object());
-      if (!there.contains("error") && there.value("definition", "") != metric(name).definition) missing.push_back(name);
+      const bool failed = there.contains("error") && there["error"] != kOutOfMemory;
+      if (!failed && there.value("definition", "") != metric(name).definition) missing.push_back(name);
     }
     return missing;
   }
@@ -543,7 +592,7 @@ class Evaluation {
         if (error.kind() != ErrorKind::BadFile && error.kind() != ErrorKind::Failed) throw;
         row.scores[name] = {{"error", error.what()}};
       } catch (const std::bad_alloc&) {
-        row.scores[name] = {{"error", "out of memory"}};
+        row.scores[name] = {{"error", kOutOfMemory}};
       }
     }
   }
@@ -591,8 +640,7 @@ class Evaluation {
     std::uint64_t done = 0;
     try {
       if (!train.overwrite && std::filesystem::exists(path)) scores = stepScores(Json::parse(readTextFile(path)));
-      if (!train.overwrite && std::filesystem::exists(pathOf(cell) + "/run.json"))
-        done = Json::parse(readTextFile(pathOf(cell) + "/run.json")).value("steps_done", std::uint64_t{0});
+      if (!train.overwrite) done = stepsTrained(pathOf(cell));
     } catch (const nlohmann::json::exception& e) {
       throw Error(ErrorKind::BadFile, pathOf(cell) + " is damaged: " + e.what(),
                   "remove it, and the run is made again");
@@ -623,16 +671,13 @@ class Evaluation {
     row.seed = cell.seed;
     try {
       TrainSettings train = trainSettings(cell);
-      if (train.overwrite) {  // the points of the run that is replaced
-        std::error_code none;
-        std::filesystem::remove(pathOf(cell) + "/mig_over_steps.json", none);
-      }
       if (settings_.pointsOnTheWay > 1 && !isSupervised(cell.model))
         row.migOverSteps = scoreOnTheWay(cell, train, context);
       const TrainResult trained = trainVae(arm.source, train, pathOf(cell), context);
       row.seconds = trained.seconds;
       if (isSupervised(cell.model)) {
         row.probe = probe(arm.source, pathOf(cell), settings_.profile.train.device, context);
+        row.sourceRoot = arm.root;
       } else {
         scoreCodes(cell, trained, row, context);
       }
@@ -694,7 +739,12 @@ class Evaluation {
     context_.end();
     if (!failure) return;
     writeResults();
-    std::rethrow_exception(failure);
+    try {
+      std::rethrow_exception(failure);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::Interrupted || !settings_.overwrite) throw;
+      throw Error(ErrorKind::Interrupted, error.what(), kGoesOnWithoutForce);
+    }
   }
 
   // A finished run of one variant and model, and the run of the same seed that it is compared with, if there is one.
@@ -704,6 +754,13 @@ class Evaluation {
     const EvaluationRow* partner;
     std::size_t partnersArm;
   };
+
+  // Arms of one source, such as one psi named twice, are one cluster.
+  std::size_t clusterOf(std::size_t arm) const {
+    std::size_t first = 0;
+    while (!sameSource(arms_[first], arms_[arm])) ++first;
+    return first;
+  }
 
   using Reading = std::function<double(const EvaluationRow&)>;
 
@@ -716,7 +773,7 @@ class Evaluation {
       if (run.partner == nullptr) continue;
       from.push_back(read(*run.partner));
       to.push_back(read(*run.row));
-      cluster.push_back(run.arm * arms_.size() + run.partnersArm);  // the same from either side
+      cluster.push_back(clusterOf(run.arm) * arms_.size() + clusterOf(run.partnersArm));
     }
     summary.mean = mean(summary.points);
     summary.sd = standardDeviation(summary.points);
@@ -842,9 +899,11 @@ class Evaluation {
         std::all_of(rows_.begin(), rows_.end(), [](const auto& row) { return row && row->error.empty(); });
     Json sources = Json::object();
     for (const OpenArm& arm : arms_) {
-      sources[arm.arm.label()] = {{"expression", arm.arm.expression},
-                                  {"resolved", arm.source->info().expression()},
-                                  {"identity", arm.identity}};
+      Json& source = sources[arm.arm.label()];
+      source = {{"expression", arm.arm.expression},
+                {"resolved", arm.source->info().expression()},
+                {"identity", arm.identity}};
+      for (const auto& [key, value] : arm.keys) source[key] = value;
     }
     Json rows = Json::array();
     for (const auto& row : rows_) {

@@ -68,6 +68,7 @@ struct EvaluationRow {
   std::uint64_t seed = 0;
   std::string error;                 // of a failed run; empty otherwise
   std::optional<ProbeResult> probe;  // of a supervised model, which has neither codes nor scores
+  std::string sourceRoot;            // content root (hex) of what a probe learnt and was tested on
   MigResult mig;
   MigResult rotated;                    // against R w: see measure/mig.h
   std::vector<StepScore> migOverSteps;  // before the end; empty unless it was asked for

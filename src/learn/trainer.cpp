@@ -123,6 +123,14 @@ class Training {
     adam_ = std::make_unique<Adam>(std::move(parameters), settings_.learningRate);
   }
 
+  // Of the checkpoint that `directory` holds; 0 where it holds none.
+  static std::uint64_t stepsOf(const std::string& directory) {
+    const std::string path = checkpointPath(directory);
+    if (!std::filesystem::exists(path)) return 0;
+    const torch::Tensor progress = loadCheckpointVector(path, "progress");
+    return progress.numel() > kStep ? static_cast<std::uint64_t>(progress[kStep].item<double>()) : 0;
+  }
+
   TrainResult run() {
     makeDirectory(directory_);
     if (!settings_.overwrite && std::filesystem::exists(checkpointPath(directory_))) restore();
@@ -142,7 +150,7 @@ class Training {
         writeReport("partial", {});
         throw Error(ErrorKind::Interrupted,
                     "interrupted at step " + std::to_string(step()) + " of " + std::to_string(settings_.steps),
-                    "the same command goes on from there");
+                    settings_.overwrite ? kGoesOnWithoutForce : kGoesOn);
       }
       takeStep();
       context_.advance(1);
@@ -325,18 +333,19 @@ class Training {
 
   void writeReport(const std::string& status, const TrainResult& result) {
     const SourceInfo& info = source_->info();
-    Json report{
-        {"schema_version", kSchemaVersion},
-        {"status", status},
-        {"settings", Json::parse(identity_)},
-        {"source",
-         {{"expression", info.expression()}, {"identity", sourceIdentity(*source_)}, {"images", source_->size()}}},
-        {"seed", settings_.seed},
-        {"steps", settings_.steps},
-        {"steps_done", step()},
-        {"versions", {{"offaxis", version()}, {"libtorch", torchVersion()}}},
-        {"device", toString(device_)},
-        {"seconds", at(kSeconds)}};
+    Json source{{"expression", info.expression()}, {"identity", sourceIdentity(*source_)}};
+    for (const auto& [key, value] : exactKeys(*source_)) source[key] = value;
+    source["images"] = source_->size();
+    Json report{{"schema_version", kSchemaVersion},
+                {"status", status},
+                {"settings", Json::parse(identity_)},
+                {"source", source},
+                {"seed", settings_.seed},
+                {"steps", settings_.steps},
+                {"steps_done", step()},
+                {"versions", {{"offaxis", version()}, {"libtorch", torchVersion()}}},
+                {"device", toString(device_)},
+                {"seconds", at(kSeconds)}};
     if (status == "complete") {
       report["reconstruction"] = result.reconstruction;
       report["kl"] = result.kl;
@@ -400,6 +409,7 @@ std::string runIdentity(const Source& source, const TrainSettings& settings) {
                 {"image", toString(source.info().shape)},
                 {"dataset", source.info().dataset},
                 {"source", sourceIdentity(source)}};
+  for (const auto& [key, value] : exactKeys(source)) identity[key] = value;
   // Named only where it is not the first: runs made before there was a choice stay what they are.
   if (settings.precision != "float32") identity["precision"] = settings.precision;
   if (settings.model == "pcl") identity["definition"] = "pcl/1";  // of its regression function and its process in time
@@ -418,6 +428,10 @@ void checkTraining(const Source& source, const TrainSettings& settings) {
   if (settings.batch < 2)
     throw Error(ErrorKind::Usage, settings.model + " tells images of a batch apart", "give a batch of at least 2");
   const Transitions needed(source);
+}
+
+std::uint64_t stepsTrained(const std::string& runDirectory) {
+  return Training::stepsOf(runDirectory);
 }
 
 TrainResult trainVae(SourcePtr source, const TrainSettings& settings, const std::string& runDirectory,

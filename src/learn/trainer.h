@@ -63,6 +63,13 @@ struct TrainResult {
 // Throws Error(Usage) for settings that trainVae() would refuse on this source, before anything is written.
 void checkTraining(const Source& source, const TrainSettings& settings);
 
+// Hints of Error(Interrupted).
+constexpr const char* kGoesOn = "the same command goes on from there";
+constexpr const char* kGoesOnWithoutForce = "the same command without --force goes on from there";
+
+// How far the run in `runDirectory` has come, by its checkpoint: 0 where it has none. Throws Error(BadFile).
+std::uint64_t stepsTrained(const std::string& runDirectory);
+
 // Trains and leaves in `runDirectory` (made where missing) checkpoint.h5 and run.json: settings, source, versions,
 // device, wall time, loss curve, what TrainResult holds, status "partial" or "complete". A pure function of settings
 // and source on one machine: a run that was interrupted and resumed ends with the same bits. A finished run of the same

@@ -268,6 +268,8 @@ Offenders merged(const std::vector<std::uint64_t>& fine, const std::vector<std::
   return rows;
 }
 
+constexpr std::size_t kShownDigits = 12;  // of a hash, to people
+
 // The set that a part of it was taken from: where its images come from, as far as they are the same ones.
 const Source& wholeOf(const Source& source, SourcePtr& keep) {
   const Source* whole = &source;
@@ -622,13 +624,32 @@ class Verification {
   void checkProbe() {
     report_.probe = settings_.probe;
     report_.probeMargin = settings_.probeMargin;
-    const std::vector<std::string> below = factorsBelowMargin(*settings_.probe, settings_.probeMargin);
+    const std::string wrong = probesWrong();
+    add("probe", wrong.empty(),
+        wrong.empty() ? "accuracies within " + formatReal(settings_.probeMargin) + " over " +
+                            std::to_string(settings_.probe->seeds.size()) + " seeds"
+                      : wrong);
+  }
+
+  // Why the probes do not show that the factors can be read as before; empty where they do.
+  std::string probesWrong() {
+    const ProbeEvidence& probe = *settings_.probe;
+    const auto others = [](const char* set, const std::string& theirs) {
+      return "made with another " + std::string(set) + " set: content root " + theirs.substr(0, kShownDigits) + "...";
+    };
+    if (probe.modifiedRoot != report_.modifiedRoot) return others("modified", probe.modifiedRoot);
+    if (probe.originalRoot != report_.originalRoot) {
+      SourcePtr keep;
+      const Source& whole = wholeOf(original_, keep);
+      if (&whole == &original_ || probe.originalRoot != toHex(contentRoot(whole, context_)))
+        return others("original", probe.originalRoot);
+    }
     const std::string margin = formatReal(settings_.probeMargin);
-    const std::size_t pairs = settings_.probe->seeds.size();
-    add("probe", below.empty(),
-        below.empty() ? "accuracies within " + margin + " over " + std::to_string(pairs) + " seeds"
-        : pairs < 2   ? "one seed gives no interval: run probes of two or more"
-                      : "may have dropped by more than " + margin + ": " + joined(below));
+    if (const auto unread = factorsNotRead(probe, settings_.probeMargin); !unread.empty())
+      return "no better than chance by more than " + margin + " on the original: " + joined(unread);
+    if (probe.seeds.size() < 2) return "one seed gives no interval: run probes of two or more";
+    const auto below = factorsBelowMargin(probe, settings_.probeMargin);
+    return below.empty() ? "" : "may have dropped by more than " + margin + ": " + joined(below);
   }
 
   void fillStatistics(std::uint64_t count, const BlockResult& total, const std::vector<Worker>& workers) {

@@ -110,7 +110,8 @@ struct PreservationReport {
 // separation    every modified image is nearer to its own original than to those of its one-factor variants, which are
 //               taken from the set that `original` is a part of, where it is one
 // queries       the nearest original of every query is its own
-// probe         no factor's accuracy dropped by more than the margin
+// probe         of these very sets by their content roots, better than chance on the original, and no factor's accuracy
+//               dropped by more than the margin (lower bound of 95 %)
 // Exhaustive and streaming: images are read once for all but the last four checks and once for each group of factors
 // that separation works on; about 150 bytes of memory an image and separation's own. Images are told apart by 128 bits
 // of SHA-256, and those that look equal are compared byte by byte. The report does not depend on the threads.

@@ -32,13 +32,21 @@ struct EvaluatedSource {
   std::string identity;
 };
 
+// Of rows that a results.json calls by one name.
+struct ProbeRuns {
+  std::map<std::uint64_t, ProbeRun> bySeed;
+  std::string root;  // the content root that all of them name
+};
+
 class Reader {
  public:
   Reader(const std::string& path, const Source& modified, const std::vector<std::string>& originals)
       : path_(path), originals_(originals), mine_(sourceIdentity(modified)) {
     for (const Factor& factor : modified.info().grid.factors()) {
       all_.push_back(factor.name);
-      if (factor.size() > 1) names_.push_back(factor.name);
+      if (factor.size() < 2) continue;
+      names_.push_back(factor.name);
+      chances_.push_back(1 / static_cast<double>(factor.size()));
     }
   }
 
@@ -116,16 +124,21 @@ class Reader {
     const auto seed = row.at("seed").get<std::uint64_t>();
     const EvaluatedSource& source = sourceOf(variant, seed);
     const std::string where = "probe of " + variant + ", seed " + std::to_string(seed);
-    if (source.identity == mine_)
-      keep(modifiedRuns_, seed, runOf(row.at("probe"), where), where, evidence_.variant, variant);
-    if (isOriginal(source.identity))
-      keep(originalRuns_, seed, runOf(row.at("probe"), where), where, evidence_.baseline, variant);
+    if (source.identity == mine_) keep(modifiedRuns_, seed, row, where, evidence_.variant);
+    if (isOriginal(source.identity)) keep(originalRuns_, seed, row, where, evidence_.baseline);
   }
 
-  void keep(std::map<std::uint64_t, ProbeRun>& runs, std::uint64_t seed, ProbeRun run, const std::string& where,
-            std::string& name, const std::string& variant) const {
-    if (!runs.emplace(seed, std::move(run)).second) fail("there is more than one " + where);
-    name = variant;
+  void keep(ProbeRuns& runs, std::uint64_t seed, const Json& row, const std::string& where, std::string& name) const {
+    if (!row.contains("source_root")) {
+      throw Error(ErrorKind::BadFile, path_ + ": the " + where + " does not say what images it was made with",
+                  "it is older than that was recorded: evaluate the probes anew, with --force");
+    }
+    const auto root = row["source_root"].get<std::string>();
+    if (!runs.root.empty() && runs.root != root)
+      fail("the " + where + " was made with other images than the seeds before");
+    runs.root = root;
+    if (!runs.bySeed.emplace(seed, runOf(row.at("probe"), where)).second) fail("there is more than one " + where);
+    name = row.at("variant");
   }
 
   ProbeRun runOf(const Json& probe, const std::string& where) const {
@@ -150,9 +163,9 @@ class Reader {
 
   void pair() {
     std::vector<std::vector<double>> original(names_.size()), modified(names_.size());
-    for (const auto& [seed, run] : modifiedRuns_) {
-      const auto other = originalRuns_.find(seed);
-      if (other == originalRuns_.end()) continue;
+    for (const auto& [seed, run] : modifiedRuns_.bySeed) {
+      const auto other = originalRuns_.bySeed.find(seed);
+      if (other == originalRuns_.bySeed.end()) continue;
       const std::uint64_t fewest = std::min(run.testImages, other->second.testImages);
       evidence_.testImages = evidence_.seeds.empty() ? fewest : std::min(evidence_.testImages, fewest);
       evidence_.seeds.push_back(seed);
@@ -162,9 +175,14 @@ class Reader {
       }
     }
     if (evidence_.seeds.empty()) fail("it holds no probes of the set to verify and of its original with one seed");
+    evidence_.modifiedRoot = modifiedRuns_.root;
+    evidence_.originalRoot = originalRuns_.root;
     for (std::size_t k = 0; k < names_.size(); ++k) {
-      evidence_.factors.push_back(
-          {names_[k], mean(original[k]), mean(modified[k]), pairedDifference(original[k], modified[k])});
+      std::vector<double> differences(original[k].size());
+      for (std::size_t i = 0; i < differences.size(); ++i) differences[i] = modified[k][i] - original[k][i];
+      evidence_.factors.push_back({names_[k], mean(original[k]), mean(modified[k]),
+                                   pairedDifference(original[k], modified[k]), chances_[k],
+                                   differences.size() < 2 ? -1 : lowerBound(differences)});
     }
   }
 
@@ -173,7 +191,8 @@ class Reader {
   const std::string mine_;
   std::vector<std::string> all_, names_;  // factors; those of more than one level
   std::vector<EvaluatedSource> sources_;
-  std::map<std::uint64_t, ProbeRun> modifiedRuns_, originalRuns_;  // by seed
+  std::vector<double> chances_;  // in the order of names_
+  ProbeRuns modifiedRuns_, originalRuns_;
   ProbeEvidence evidence_;
 };
 
@@ -187,8 +206,15 @@ ProbeEvidence readProbeEvidence(const std::string& path, const Source& modified,
 std::vector<std::string> factorsBelowMargin(const ProbeEvidence& evidence, double margin) {
   std::vector<std::string> names;
   for (const ProbeFactor& factor : evidence.factors) {
-    if (factor.difference.pairs < 2 || factor.difference.interval.low < -margin - kRounding)
-      names.push_back(factor.name);
+    if (factor.difference.pairs < 2 || factor.lowest < -margin - kRounding) names.push_back(factor.name);
+  }
+  return names;
+}
+
+std::vector<std::string> factorsNotRead(const ProbeEvidence& evidence, double margin) {
+  std::vector<std::string> names;
+  for (const ProbeFactor& factor : evidence.factors) {
+    if (factor.original - factor.chance <= margin) names.push_back(factor.name);
   }
   return names;
 }

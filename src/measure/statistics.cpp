@@ -1,6 +1,7 @@
 #include "measure/statistics.h"
 
 #include <algorithm>
+#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <map>
 #include <numeric>
@@ -99,6 +100,12 @@ PairedDifference pairedDifference(const std::vector<double>& baseline, const std
   std::sort(means.begin(), means.end());
   result.interval = {quantile(means, 0.025), quantile(means, 0.975)};
   return result;
+}
+
+double lowerBound(const std::vector<double>& values, double confidence) {
+  const auto count = static_cast<double>(values.size());
+  const boost::math::students_t_distribution<double> t(count - 1);
+  return mean(values) - boost::math::quantile(t, confidence) * standardDeviation(values) / std::sqrt(count);
 }
 
 double signFlipTest(const std::vector<double>& differences) {

@@ -37,6 +37,10 @@ PairedDifference pairedDifference(const std::vector<double>& baseline, const std
                                   const std::vector<std::uint64_t>& cluster = {}, std::uint64_t seed = 0,
                                   std::uint64_t resamples = 10000);
 
+// The lower end of the one-sided interval for the mean of normally distributed `values` (Student's t), which the true
+// mean lies below with probability 1 - `confidence`. At least two values.
+double lowerBound(const std::vector<double>& values, double confidence = 0.95);
+
 // Two-sided permutation test of paired differences: the share of all ways to flip their signs whose mean is at least as
 // far from 0. Exact up to 20 pairs; beyond, over 100,000 random ways by Philox(0, "sign-flip"), which count themselves
 // in. N pairs cannot give less than 2 / 2^N. 1 for no pairs. It takes the pairs as the sample: of runs that share a

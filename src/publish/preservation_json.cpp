@@ -101,7 +101,9 @@ Json toJson(const std::optional<ProbeEvidence>& probe, double margin) {
     factors[factor.name] = {{"original", factor.original},
                             {"modified", factor.modified},
                             {"difference", factor.difference.mean},
-                            {"interval", {factor.difference.interval.low, factor.difference.interval.high}}};
+                            {"interval", {factor.difference.interval.low, factor.difference.interval.high}},
+                            {"lowest", factor.lowest},
+                            {"chance", factor.chance}};
   }
   return {{"file", probe->file},       {"sha256", probe->sha256},
           {"variant", probe->variant}, {"baseline", probe->baseline},

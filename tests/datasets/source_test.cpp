@@ -2,8 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <numeric>
+
 #include "datasets/content.h"
 #include "datasets/registry.h"
+#include "storage/hash.h"
 #include "support/expect_error.h"
 #include "support/toy_source.h"
 
@@ -53,6 +57,28 @@ TEST(Fingerprint, TellsPixelsAndLabelsApart) {
   EXPECT_EQ(own, fingerprint(ToySource()));
   EXPECT_NE(own, fingerprint(ToySource({4, 4, 3}, {4, 3, 2})));
   EXPECT_NE(own, fingerprint(ToySource({4, 2, 3})));
+}
+
+// What 64 sampled rows cannot tell: which psi made the images, and which rows they are.
+TEST(ExactKeys, NameThePerturbationAndTheRows) {
+  const auto base = std::make_shared<ToySource>();
+  EXPECT_TRUE(exactKeys(*base).empty());
+  EXPECT_TRUE(exactKeys(*subset(base,
+                                [] {
+                                  std::vector<std::uint64_t> all(24);
+                                  std::iota(all.begin(), all.end(), std::uint64_t{0});
+                                  return all;
+                                }()))
+                  .empty())
+      << "all rows in order are the source itself";
+  ToySource perturbed;
+  perturbed.info_.variant = "modified";
+  perturbed.info_.settings = {{"eps", "0.1"}, {"psi_sha256", "12ab"}};
+  EXPECT_EQ(exactKeys(perturbed), (std::map<std::string, std::string>{{"psi_sha256", "12ab"}}));
+  const std::array<std::uint8_t, 16> rows{5, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0};
+  EXPECT_EQ(exactKeys(*subset(base, {5, 3})),
+            (std::map<std::string, std::string>{{"rows_sha256", toHex(sha256Of(rows.data(), rows.size()))}}));
+  EXPECT_NE(exactKeys(*subset(base, {3, 5})), exactKeys(*subset(base, {5, 3})));
 }
 
 TEST(ContentRoot, DependsOnPixelsLabelsAndNothingElse) {

@@ -2,13 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "datasets/content.h"
 #include "experiment/encoder_codes.h"
 #include "learn/encode.h"
 #include "storage/file_lock.h"
 #include "storage/temporary.h"
+#include "support/random_psi.h"
 #include "support/toy_source.h"
 #include "variants/expression.h"
 
@@ -40,6 +43,25 @@ Json rowsOf(const std::string& directory) {
   for (Json& row : rows) row.erase("seconds");
   return rows;
 }
+
+// Asks to stop once `left` more steps were taken.
+struct StopAfterSteps final : Progress {
+  explicit StopAfterSteps(int steps) : left(steps) {}
+  CancelToken token;
+  std::atomic<int> left;
+  void begin(const std::string&, std::uint64_t, const std::string& unit, std::uint64_t) override {
+    training_ = unit == "steps";
+  }
+  void advance(std::uint64_t units) override {
+    if (training_ && (left -= static_cast<int>(units)) <= 0) token.request();
+  }
+  void status(const std::string&) override {}
+  void end() override {}
+  void note(const std::string&) override {}
+
+ private:
+  std::atomic<bool> training_{false};
+};
 
 TEST(Evaluate, FillsTheGridAndComparesInPairs) {
   TemporaryDirectory directory;
@@ -140,6 +162,121 @@ TEST(Evaluate, ProbesStandBesideOtherModels) {
   EXPECT_EQ(evaluate(settings, directory / "e", {}).rows.size(), 4u);
 }
 
+TEST(Evaluate, ProbesNameEveryImageOfTheirSets) {
+  const TemporaryDirectory directory;
+  EvaluateSettings settings = tiny();
+  settings.models = {"beta-vae", "probe"};
+  settings.profile.seeds = 1;
+  const EvaluationResult result = evaluate(settings, directory / "e", {2, nullptr, nullptr});
+  const Json json = Json::parse(bytesOf(directory / "e/results.json"));
+  for (std::size_t i = 0; i < result.rows.size(); ++i) {
+    const EvaluationRow& row = result.rows[i];
+    const std::string& expression = settings.arms[row.variant == "noise" ? 1 : 0].expression;
+    const std::string root = row.probe ? toHex(contentRoot(*openSource(expression, {32}), {2, nullptr, nullptr})) : "";
+    EXPECT_EQ(row.sourceRoot, root);
+    EXPECT_EQ(json["rows"][i].value("source_root", ""), root);
+  }
+  // Rows that were made before they named it stay what they are, and do not name it now.
+  Json old = Json::parse(bytesOf(directory / "e/runs/noise_probe_0.json"));
+  old.erase("source_root");
+  putBytes(directory / "e/runs/noise_probe_0.json", old.dump());
+  const EvaluationResult again = evaluate(settings, directory / "e", {2, nullptr, nullptr});
+  EXPECT_TRUE(again.complete);
+  EXPECT_EQ(again.rows[3].variant, "noise");
+  EXPECT_EQ(again.rows[3].sourceRoot, "");
+}
+
+// Two perturbations that differ in few images have one identity; what their files are tells them apart.
+TEST(Evaluate, PerturbationsThatShowTheSameSampleAreToldApart) {
+  const TemporaryDirectory directory;
+  PsiNetwork psi = testing::randomPsi(openSource("xysquares:spacing=1"), 7);
+  psi.save(directory / "a.h5", Overwrite::Refuse);
+  psi.provenance = R"({"seed":8})";
+  psi.save(directory / "b.h5", Overwrite::Refuse);
+  EvaluateSettings settings = tiny();
+  settings.profile.seeds = 1;
+  const auto modified = [&](const char* label, const char* file) {
+    return parseArm(std::string(label) + "=xysquares:spacing=1+modified:psi=" + (directory / file));
+  };
+  settings.arms[1] = modified("modified", "a.h5");
+  evaluate(settings, directory / "e", {});
+  settings.arms[1] = modified("modified", "b.h5");
+  expectError(ErrorKind::BadFile, "psi_sha256 is", [&] { evaluate(settings, directory / "e", {}); });
+  // The run itself is not taken for the other's either.
+  std::filesystem::remove(directory / "e/runs/modified_beta-vae_0.json");
+  expectError(ErrorKind::BadFile, "psi_sha256 is", [&] { evaluate(settings, directory / "e", {}); });
+  // A row of before psi was named stays what it is.
+  settings.arms[1] = modified("modified", "a.h5");
+  evaluate(settings, directory / "e", {});
+  const std::string row = directory / "e/runs/modified_beta-vae_0.json";
+  Json old = Json::parse(bytesOf(row));
+  EXPECT_EQ(old["identity"]["psi_sha256"], toHex(sha256OfFile(directory / "a.h5")));
+  old["identity"].erase("psi_sha256");
+  putBytes(row, old.dump());
+  EXPECT_TRUE(evaluate(settings, directory / "e", {}).complete);
+  EXPECT_EQ(bytesOf(row), old.dump());
+}
+
+// One source under two labels is one cluster: resampling it says nothing of other perturbations.
+TEST(Evaluate, ASourceThatIsNamedTwiceIsOneCluster) {
+  const TemporaryDirectory directory;
+  EvaluateSettings settings = tiny();
+  settings.profile.train.steps = 40;
+  settings.seeds = parseSeeds("0:4", "seeds");
+  const std::string noise = "xysquares:spacing=1+noise:eps=0.1,seed=3";
+  const EvaluationResult one = evaluate(settings, directory / "one", {2, nullptr, nullptr});
+  settings.arms = {settings.arms[0], parseArm("noise@0:1=" + noise), parseArm("noise@1:4=" + noise)};
+  const EvaluationResult two = evaluate(settings, directory / "two", {2, nullptr, nullptr});
+  EXPECT_EQ(two.summary[1].mig.points, one.summary[1].mig.points);
+  EXPECT_NE(one.summary[1].mig.difference.interval.low, one.summary[1].mig.difference.interval.high);
+  EXPECT_EQ(two.summary[1].mig.difference.interval.low, one.summary[1].mig.difference.interval.low);
+  EXPECT_EQ(two.summary[1].mig.difference.interval.high, one.summary[1].mig.difference.interval.high);
+}
+
+TEST(Evaluate, WhatForceBeganIsGoneOnWithWithoutIt) {
+  const TemporaryDirectory directory;
+  EvaluateSettings settings = tiny();
+  evaluate(settings, directory / "e", {});
+  settings.beta = 3;
+  settings.overwrite = true;
+  StopAfterSteps stop(5);  // in the second of four runs of three steps
+  try {
+    evaluate(settings, directory / "e", {1, &stop.token, &stop});
+    FAIL() << "not interrupted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::Interrupted);
+    EXPECT_NE(error.hint().find("without --force"), std::string::npos) << error.hint();
+  }
+  settings.overwrite = false;
+  const std::string first = bytesOf(directory / "e/runs/original_beta-vae_0.json");
+  EXPECT_TRUE(evaluate(settings, directory / "e", {}).complete);
+  EXPECT_EQ(bytesOf(directory / "e/runs/original_beta-vae_0.json"), first) << "done already";
+  evaluate(settings, directory / "straight", {});
+  EXPECT_EQ(rowsOf(directory / "e"), rowsOf(directory / "straight"));
+}
+
+// A process that is killed leaves a run.json of before its last checkpoint.
+TEST(Evaluate, PointsOnTheWayCanBeAskedForAfterAKill) {
+  const TemporaryDirectory directory;
+  EvaluateSettings settings = tiny();
+  settings.profile.seeds = 1;
+  settings.profile.train.steps = 12;
+  settings.profile.train.logEvery = 1;
+  StopAfterSteps stop(8);
+  expectError(ErrorKind::Interrupted, "", [&] { evaluate(settings, directory / "e", {1, &stop.token, &stop}); });
+  const std::string report = directory / "e/runs/original_beta-vae_0/run.json";
+  Json said = Json::parse(bytesOf(report));
+  EXPECT_EQ(said["steps_done"], 8);
+  said["steps_done"] = 0;
+  putBytes(report, said.dump());
+  settings.pointsOnTheWay = 4;
+  const EvaluationResult result = evaluate(settings, directory / "e", {});
+  ASSERT_EQ(result.rows.size(), 2u);
+  ASSERT_EQ(result.rows[0].migOverSteps.size(), 1u);  // those at 3 and 6 steps were passed
+  EXPECT_EQ(result.rows[0].migOverSteps[0].steps, 9u);
+  EXPECT_EQ(result.rows[1].migOverSteps.size(), 3u);
+}
+
 // A file's keys may come in another order, from a program that sorts them say.
 TEST(Evaluate, KeysMayStandInAnyOrder) {
   const TemporaryDirectory directory;
@@ -226,23 +363,11 @@ TEST(Evaluate, ThreadsAndInterruptionsDoNotChangeResults) {
   EvaluateSettings settings = tiny();
   settings.models = {"beta-vae", "probe"};
   evaluate(settings, directory / "straight", {1, nullptr, nullptr});
-  // Asked to stop after every second step, within runs and between them, until it gets through.
-  struct Stopper final : Progress {
-    CancelToken token;
-    std::atomic<int> left{2};
-    void begin(const std::string&, std::uint64_t, const std::string&, std::uint64_t) override {}
-    void advance(std::uint64_t) override {
-      if (--left == 0) token.request();
-    }
-    void status(const std::string&) override {}
-    void end() override {}
-    void note(const std::string&) override {}
-  };
+  // Asked to stop after every few steps, within runs and between them, until it gets through.
   int interruptions = 0;
   for (bool done = false; !done; ++interruptions) {
     ASSERT_LT(interruptions, 30);
-    Stopper stopper;
-    stopper.left = 5;
+    StopAfterSteps stopper(9 + interruptions);  // steps that are resumed from count too
     try {
       evaluate(settings, directory / "stopped", {2, &stopper.token, &stopper});
       done = true;

@@ -63,6 +63,14 @@ TEST(PairedDifference, ClustersWidenTheInterval) {
   EXPECT_LT(flat.interval.high, .9);
 }
 
+TEST(LowerBound, IsStudentsT) {
+  // Quantiles of 0.95 as tables have them: 6.313752 (1 degree of freedom), 2.131847 (4).
+  EXPECT_NEAR(lowerBound({1, 3}), 2 - 6.313752 * std::sqrt(2.0) / std::sqrt(2.0), 1e-5);
+  EXPECT_NEAR(lowerBound({-1, 0, 0, 0, 1}), -2.131847 * std::sqrt(0.5 / 5), 1e-6);
+  EXPECT_EQ(lowerBound({.5, .5, .5}), .5);
+  EXPECT_NEAR(lowerBound({1, 3}, .5), 2, 1e-12);
+}
+
 TEST(SignFlipTest, ExactOnSmallSamples) {
   EXPECT_DOUBLE_EQ(signFlipTest({1, 1, 1, 1}), 2 / 16.0);  // all plus or all minus
   EXPECT_DOUBLE_EQ(signFlipTest({-3, -1, -2}), 2 / 8.0);
