@@ -11,9 +11,12 @@
 namespace offaxis {
 
 KeyValues::KeyValues(std::string owner, const std::string& text) : owner_(std::move(owner)) {
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    const std::string item = text.substr(begin, end - begin);
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    std::string item;
+    for (; at < text.size() && text[at] != ','; ++at) {
+      if (text.compare(at, 2, "\\,") == 0) ++at;
+      item += text[at];
+    }
     const std::size_t equals = item.find('=');
     if (equals == std::string::npos || equals == 0 || equals + 1 == item.size()) {
       throw Error(ErrorKind::Usage, "'" + item + "' in the settings of " + owner_ + " is not key=value",
@@ -22,7 +25,6 @@ KeyValues::KeyValues(std::string owner, const std::string& text) : owner_(std::m
     if (!values_.emplace(item.substr(0, equals), item.substr(equals + 1)).second) {
       throw Error(ErrorKind::Usage, "'" + item.substr(0, equals) + "' is given twice for " + owner_);
     }
-    begin = end + 1;
   }
 }
 

@@ -13,7 +13,8 @@ namespace offaxis {
 // "key=value" settings of a source expression, consumed one by one; done() refuses what nobody asked for.
 class KeyValues {
  public:
-  // `owner` is named in errors: "xysquares". Throws Error(Usage) for text that is not key=value[,key=value...].
+  // `owner` is named in errors: "xysquares". A comma within a value is written "\,". Throws Error(Usage) for text that
+  // is not key=value[,key=value...].
   KeyValues(std::string owner, const std::string& text);
   KeyValues(std::string owner, std::map<std::string, std::string> values);
 

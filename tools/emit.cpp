@@ -28,8 +28,12 @@ SourcePtr open(const cli::Arguments& arguments) {
     if (arguments.given(key)) values[key] = arguments.text(key);
   }
   if (!arguments.given("variant")) {
-    if (!values.empty() || source->info().variant == "original") {
+    if (source->info().variant == "original")
       throw Error(ErrorKind::Usage, "--variant is missing", "see `offaxis list variants`");
+    if (!values.empty()) {
+      throw Error(ErrorKind::Usage,
+                  "SOURCE is a variant already, --" + values.begin()->first + " has nothing to change",
+                  "write " + values.begin()->first + "=.. into SOURCE, or give the original and --variant");
     }
     return source;
   }

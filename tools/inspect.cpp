@@ -47,10 +47,11 @@ struct Description {
   bool rootRecorded = false;
   std::string raw;  // empty unless asked for
   std::optional<PerceivedDistances> distances;
+  std::string picture;  // that was drawn; empty where none was
 };
 
 Description describe(const SourcePtr& source, bool hash, const Context& context) {
-  Description result{source->info(), source->size(), {}, false, {}, {}};
+  Description result{source->info(), source->size(), {}, false, {}, {}, {}};
   if (const auto* file = dynamic_cast<const ImageFile*>(source.get())) {
     result.root = file->recordedRoot();
     result.rootRecorded = true;
@@ -103,6 +104,7 @@ void printAsJson(const Description& d) {
                  {"content_root_recorded", d.rootRecorded},
                  {"factors", factors}};
   if (!d.raw.empty()) json["raw_sha256"] = d.raw;
+  if (!d.picture.empty()) json["picture"] = d.picture;
   if (d.distances) {
     cli::Json distances{{"pairs", kDistancePairs}, {"random_pairs", d.distances->randomPairs}};
     for (const PerceivedDistances::Entry& entry : d.distances->perFactor)
@@ -166,6 +168,7 @@ int main(int argc, char** argv) {
     sheet.overwrite = arguments.overwrite;
     if (arguments.given("png")) writeContactSheet(*source, arguments.text("png"), sheet);
     Description description = describe(source, arguments.flag("hash"), arguments.context);
+    if (arguments.given("png")) description.picture = arguments.text("png");
     if (arguments.flag("distances"))
       description.distances = perceivedDistances(*source, kDistancePairs, sheet.seed, arguments.context);
     if (arguments.json) {
@@ -173,6 +176,7 @@ int main(int argc, char** argv) {
     } else {
       printText(description);
       if (description.distances) printDistances(*description.distances);
+      if (!description.picture.empty()) std::cout << "picture       " << description.picture << '\n';
     }
     return 0;
   });

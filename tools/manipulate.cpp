@@ -46,7 +46,8 @@ const cli::Verb kVerb{
      {"ensemble", "N", "", "reference models of each kind at every rung"},
      {"inputs", "NAME", "", "of psi: rotated, factors or one-hot"},
      {"additive", "HOW", "no",
-      "psi as a sum of patterns, one for each factor's level: trained as one, or projected on one after training; no"},
+      "psi as a sum of patterns, one for each factor's level: trained (as one), projected (on one after training) or "
+      "no"},
      {"separation", "W", "", "what psi pays where it carries an image towards another factor level's"},
      {"restrain", "HOW", "",
       "hold psi back until each image is nearest to its own factors (`offaxis verify`): images, or pixels (those that "

@@ -210,7 +210,9 @@ void printText(const PreservationReport& report) {
     }
   }
   if (report.probe) printProbe(*report.probe);
-  std::cout << '\n' << (report.preserved() ? "preserved" : "NOT preserved") << '\n';
+  std::cout << '\n' << (report.preserved() ? "preserved" : "NOT preserved");
+  if (report.preserved() && report.statistics.changedImages == 0) std::cout << ": no image differs from the original";
+  std::cout << '\n';
 }
 
 DifferenceSection sectionOf(const std::string& title, const std::vector<RankedImage>& images,

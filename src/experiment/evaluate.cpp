@@ -87,14 +87,6 @@ class GridProgress final : public Progress {
   const std::function<std::string()>& count_;
 };
 
-// The psi file that a variant of an expression names, or "".
-std::string psiOf(const std::string& expression) {
-  const std::size_t variant = expression.rfind('+', expression.find("psi="));
-  const std::size_t at = variant == std::string::npos ? variant : expression.find("psi=", variant);
-  if (at == std::string::npos) return {};
-  return expression.substr(at + 4, expression.find(',', at) - at - 4);
-}
-
 // Whether two objects say the same, in whatever order.
 bool sameContent(const Json& a, const Json& b) {
   return nlohmann::json(a) == nlohmann::json(b);
@@ -341,7 +333,7 @@ class Evaluation {
   void findRotation() {
     std::string from;  // the arm whose psi R came from
     for (const OpenArm& arm : arms_) {
-      const std::string path = psiOf(arm.arm.expression);
+      const std::string path = psiPathOf(arm.arm.expression);
       if (path.empty()) continue;
       Rotated rotated = rotatedOf(path);
       if (rotated.matrix.empty()) continue;

@@ -15,14 +15,24 @@ int expectedSide(const NetSettings& settings) {
   return kSmallestSide << settings.channels.size();
 }
 
+// What makes images of one shape fit a net that takes `side` x `side`.
+std::string wayOut(const ImageShape& image, std::uint32_t side) {
+  if (image.height != image.width || image.channels == 0 || image.height < 32)
+    return "the nets take square images of 32 or 64 pixels";
+  if (image.height == 32 || image.height == 64)
+    return "choose " + std::string(image.height == 32 ? "conv32 or conv32-wide" : "conv64") +
+           (image.height > side ? ", or reduce the source with size=" + std::to_string(side) : "");
+  if (image.height % side == 0) return "reduce the source with size=" + std::to_string(side);
+  return "the nets take images of 32 or 64 pixels, which " + std::to_string(image.height) + " cannot be reduced to";
+}
+
 void check(const NetSettings& settings) {
   const std::uint32_t side = static_cast<std::uint32_t>(expectedSide(settings));
   if (settings.image.height != side || settings.image.width != side || settings.image.channels == 0) {
-    throw Error(
-        ErrorKind::Usage,
-        "this network takes " + std::to_string(side) + "x" + std::to_string(side) + " images, the source has " +
-            toString(settings.image),
-        "choose another net (" + joined(netPresets()) + ") or reduce the source with size=" + std::to_string(side));
+    throw Error(ErrorKind::Usage,
+                "this network takes " + std::to_string(side) + "x" + std::to_string(side) + " images, the source has " +
+                    toString(settings.image),
+                wayOut(settings.image, side));
   }
   if (settings.latents < 1) throw Error(ErrorKind::Usage, "a network needs at least one latent");
 }

@@ -1,5 +1,6 @@
 #include "learn/trained_encoder.h"
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -23,6 +24,10 @@ NetSettings namedNet(const std::string& name, const ImageShape& image, int laten
 }  // namespace
 
 TrainedEncoder loadEncoder(const Source& source, const std::string& runDirectory) {
+  if (std::filesystem::is_regular_file(runDirectory)) {
+    throw Error(ErrorKind::Usage, runDirectory + " is a file, where a run's directory is asked for",
+                "give the directory that holds its checkpoint.h5");
+  }
   const std::string path = checkpointPath(runDirectory);
   const std::string identity = checkpointIdentity(path);
   const SourceInfo& info = source.info();

@@ -10,6 +10,7 @@
 #include "report/dataset_pictures.h"
 #include "report/report_parts.h"
 #include "report/variants_shown.h"
+#include "variants/expression.h"
 
 namespace offaxis {
 namespace {
@@ -394,13 +395,10 @@ void addLoaders(ReportParts& parts) {
   if (parts.findings.versions.empty()) {
     for (const ShownVariant& variant : shownVariants(parts.findings, ignored)) {
       dataset = variant.expression.substr(0, variant.expression.find('+'));
-      const std::size_t plus = variant.expression.rfind('+');
-      if (plus == std::string::npos || variantKindOf(variant.expression) != "modified" || !emit.empty()) continue;
-      const std::string settings =
-          variant.expression.substr(std::min(variant.expression.find(':', plus), variant.expression.size()));
-      if (settings.rfind(":psi=", 0) != 0) continue;
-      emit = "offaxis emit " + shellWord(variant.expression.substr(0, plus)) + " --variant modified --psi " +
-             shellWord(settings.substr(5)) + " -o " + file + "\n";
+      const std::string psi = psiPathOf(variant.expression);
+      if (psi.empty() || variantKindOf(variant.expression) != "modified" || !emit.empty()) continue;
+      emit = "offaxis emit " + shellWord(splitExpression(variant.expression).base) + " --variant modified --psi " +
+             shellWord(psi) + " -o " + file + "\n";
     }
     if (emit.empty()) return;
   } else {

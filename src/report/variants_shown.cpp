@@ -65,13 +65,6 @@ class PsiFinder {
   std::map<std::string, std::string> digests_;
 };
 
-std::string withPsi(const std::string& expression, const std::string& path) {
-  const std::size_t plus = expression.rfind('+');
-  const std::size_t at = expression.find("psi=", plus) + 4;
-  const std::size_t end = std::min(expression.find(',', at), expression.size());
-  return expression.substr(0, at) + path + expression.substr(end);
-}
-
 void addEvaluation(const FoundEvaluation& found, PsiFinder& psi, std::vector<ShownVariant>& variants,
                    std::vector<std::string>& problems) {
   if (!found.results.contains("sources")) return;
@@ -86,7 +79,7 @@ void addEvaluation(const FoundEvaluation& found, PsiFinder& psi, std::vector<Sho
     const std::string resolved = source.value("resolved", variant.expression);
     variant.psiSha256 = settingOf(resolved, "psi_sha256");
     variant.size = sizeOf(resolved);
-    const std::string named = settingOf(variant.expression, "psi");
+    const std::string named = psiPathOf(variant.expression);
     if (!named.empty()) {
       const std::string path = psi.find(variant.psiSha256, named);
       if (path.empty()) {
@@ -94,7 +87,7 @@ void addEvaluation(const FoundEvaluation& found, PsiFinder& psi, std::vector<Sho
                            " nor near the report's folder");
         continue;
       }
-      variant.expression = withPsi(variant.expression, path);
+      variant.expression = withPsiPath(variant.expression, path);
     }
     if (variantKindOf(resolved) == "original") {
       variants.insert(variants.begin(), std::move(variant));
@@ -114,7 +107,7 @@ void addManipulation(const FoundManipulation& found, std::vector<ShownVariant>& 
   if (found.psi.empty()) {
     problems.push_back("no pictures of the modified variant: " + found.directory + " holds no psi.h5 yet");
   } else {
-    variants.push_back({"modified", dataset + "+modified:psi=" + found.psi, {}, size});
+    variants.push_back({"modified", withPsiPath(dataset + "+modified:psi=FILE", found.psi), {}, size});
   }
   variants.push_back({"noise",
                       dataset + "+noise:eps=" + identity.at("eps").get<std::string>() +
@@ -140,15 +133,15 @@ void addVersion(const FoundVersion& found, PsiFinder& psi, std::vector<ShownVari
     }
     if (variants.empty()) variants.push_back({"original", base, {}, 0});
     if (kind == "original") continue;
-    std::string settings, sha;
+    std::string settings, sha, path;
     bool whole = true;
     for (const auto& [key, value] : file.at("settings").items()) {
       std::string text = key + "=" + value.get<std::string>();
       if (key == "psi_sha256") {
         sha = value.get<std::string>();
-        const std::string path = psi.find(sha, "");
+        path = psi.find(sha, "");
         whole = !path.empty();
-        text = "psi=" + path;
+        text = "psi=FILE";
       } else if (key == "eps" && file.at("settings").contains("psi_sha256")) {
         continue;  // psi.h5 knows its own
       }
@@ -159,7 +152,8 @@ void addVersion(const FoundVersion& found, PsiFinder& psi, std::vector<ShownVari
                          sha.substr(0, 12) + "... is not near the manifest");
       continue;
     }
-    variants.push_back({kind, base + "+" + kind + (settings.empty() ? "" : ":" + settings), sha, 0});
+    const std::string expression = base + "+" + kind + (settings.empty() ? "" : ":" + settings);
+    variants.push_back({kind, path.empty() ? expression : withPsiPath(expression, path), sha, 0});
   }
 }
 

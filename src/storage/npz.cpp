@@ -155,7 +155,9 @@ class Archive {
     zip_error_init_with_code(&error, code);
     const std::string reason = zip_error_strerror(&error);
     zip_error_fini(&error);
-    fail(reason);
+    const bool noArchive = code == ZIP_ER_NOZIP || code == ZIP_ER_INCONS;
+    throw Error(ErrorKind::BadFile, "cannot read '" + path_ + "': " + reason,
+                noArchive ? "an .npz file is a zip archive, whose end says so: was all of it downloaded?" : "");
   }
   zip_t* get() const { return archive_.get(); }
   [[noreturn]] void fail(const std::string& why) const {

@@ -89,6 +89,18 @@ std::size_t variantStart(const std::string& text) {
   return exists(before) || findDatasetFamily(before.substr(0, before.find(':'))) ? last : std::string::npos;
 }
 
+// Where the value of the variant's psi= begins and ends; begin = end where there is none.
+std::pair<std::size_t, std::size_t> psiValue(const std::string& expression) {
+  const std::size_t plus = variantStart(expression);
+  if (plus == std::string::npos) return {0, 0};
+  for (std::size_t at = expression.find(':', plus); at < expression.size();) {
+    const std::size_t begin = at + 1;
+    for (++at; at < expression.size() && (expression[at] != ',' || expression[at - 1] == '\\');) ++at;
+    if (expression.compare(begin, 4, "psi=") == 0) return {begin + 4, at};
+  }
+  return {0, 0};
+}
+
 }  // namespace
 
 const std::vector<VariantKind>& variantKinds() {
@@ -141,6 +153,23 @@ SplitExpression splitExpression(const std::string& expression) {
   const std::size_t plus = variantStart(expression);
   if (plus == std::string::npos) return {expression, std::nullopt};
   return {expression.substr(0, plus), expression.substr(plus + 1)};
+}
+
+std::string psiPathOf(const std::string& expression) {
+  const auto [begin, end] = psiValue(expression);
+  std::string path;
+  for (std::size_t at = begin; at < end; ++at) {
+    if (expression.compare(at, 2, "\\,") != 0) path += expression[at];
+  }
+  return path;
+}
+
+std::string withPsiPath(const std::string& expression, const std::string& path) {
+  const auto [begin, end] = psiValue(expression);
+  if (begin == end) return expression;
+  std::string written;
+  for (const char letter : path) written += letter == ',' ? std::string("\\,") : std::string(1, letter);
+  return expression.substr(0, begin) + written + expression.substr(end);
 }
 
 SourcePtr applyVariant(SourcePtr parent, const std::string& variant) {

@@ -2,6 +2,7 @@
 //   BASE[+VARIANT[:key=value,...]]
 //   BASE: a dataset's name with settings (xysquares:spacing=3) or a file, either with size=S to average images down
 //   VARIANT: one of variantKinds()
+// A comma within a value, of a path say, is written "\,".
 #pragma once
 
 #include <cstdint>
@@ -32,6 +33,11 @@ struct SplitExpression {
   std::optional<std::string> variant;  // "noise:eps=0.1"
 };
 SplitExpression splitExpression(const std::string& expression);
+
+// The file that the expression's psi= names, and the expression with another file there; "" and as it is where its
+// variant has no psi.
+std::string psiPathOf(const std::string& expression);
+std::string withPsiPath(const std::string& expression, const std::string& path);
 
 // `variant` as splitExpression() gives it. Throws Error(Usage) for unknown names and settings, Error(BadFile) for a
 // psi.h5 that is none or was made for other data.

@@ -117,6 +117,10 @@ TEST(KeyValues, AreStrict) {
     if (std::string(text) == "a=1,") continue;  // a trailing comma is harmless
     expectError(ErrorKind::Usage, "toy", [&] { KeyValues("toy", text); });
   }
+  KeyValues commas("toy", "a=1\\,b=2,c=\\x");
+  EXPECT_EQ(commas.text("a", ""), "1,b=2");
+  EXPECT_EQ(commas.text("c", ""), "\\x");
+  commas.done();
   KeyValues unknown("toy", "z=1");
   unknown.text("a", "");
   expectError(ErrorKind::Usage, "no setting 'z'", [&] { unknown.done(); });

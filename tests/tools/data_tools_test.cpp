@@ -98,6 +98,7 @@ TEST(Tools, BadCallsSayWhatIsWrong) {
       {"offaxis render xysquares --indices nowhere.txt -o y.h5", 3, "nowhere.txt"},
       {"offaxis render xysquares --indices 0:2 -o .", 4, "cannot write"},
       {"offaxis emit xysquares -o y.h5", 2, "--variant is missing"},
+      {"offaxis emit xysquares+noise:eps=0.1 --eps 0.2 -o y.h5", 2, "--eps has nothing to change"},
       {"offaxis emit xysquares --variant blur -o y.h5", 2, "known variants: modified, noise"},
       {"offaxis emit xysquares --variant noise -o y.h5", 2, "needs eps"},
       {"offaxis emit xysquares --variant noise --eps 0 -o y.h5", 2, "(0, 1]"},

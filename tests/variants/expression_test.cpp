@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "datasets/image_file.h"
 #include "support/expect_error.h"
+#include "support/random_psi.h"
 #include "support/temp_directory.h"
 #include "support/toy_source.h"
 
@@ -41,6 +44,24 @@ TEST(Expression, FilesWithOddNames) {
   EXPECT_EQ(openSource(path + "+noise:eps=0.5")->info().variant, "noise");
   writeImageFile(*openSource(path + "+noise:eps=0.5"), directory / "n.h5", {}, Context());
   expectError(ErrorKind::Usage, "averaged", [&] { openSource(directory / "n.h5", {2}); });
+}
+
+TEST(Expression, PathsMayHoldCommas) {
+  const TempDirectory directory;
+  const std::string run = directory / "eps=0.1,beta=4+modified";
+  std::filesystem::create_directory(run);
+  testing::randomPsi(openSource("xysquares:spacing=1"), 1).save(run + "/psi.h5", Overwrite::Refuse);
+  const std::string named = withPsiPath("xysquares:spacing=1+permuted:seed=3,psi=a.h5", run + "/psi.h5");
+  EXPECT_EQ(psiPathOf(named), run + "/psi.h5");
+  const SourcePtr source = openSource(named);
+  EXPECT_EQ(source->info().settings.at("seed"), "3");
+  EXPECT_EQ(source->info().settings.at("psi_sha256"), toHex(sha256OfFile(run + "/psi.h5")));
+  EXPECT_EQ(withPsiPath(named, "b.h5"), "xysquares:spacing=1+permuted:seed=3,psi=b.h5");
+  EXPECT_EQ(psiPathOf("xysquares:spacing=1+modified:psi=b.h5"), "b.h5");
+  for (const char* none : {"xysquares:spacing=1", "xysquares+noise:eps=0.1", "xysquares+noise", "x+y:psi=z"}) {
+    EXPECT_EQ(psiPathOf(none), "") << none;
+    EXPECT_EQ(withPsiPath(none, "b.h5"), none);
+  }
 }
 
 // Orientation 39 repeats orientation 0: a variant of the file must keep the twins equal, like one of the dataset.
