@@ -25,7 +25,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::uint64_t kFormat = 1;
 // A few images a chunk: large enough to amortise the index, small enough that one image costs little to read.
-constexpr std::uint64_t kChunkBytes = 96 * 1024;
+constexpr std::uint64_t kChunkBytes = std::uint64_t{96} * 1024;
 constexpr std::uint64_t kLabelRowsPerChunk = 4096;
 constexpr std::uint64_t kMaxFactors = 64;
 constexpr std::uint64_t kMaxSide = 4096;
@@ -430,7 +430,13 @@ WriteReport writeImageFile(const Source& source, const std::string& path, const 
     }
   }
   const std::uint64_t bytes = info.shape.bytes();
-  const std::uint64_t rowsPerChunk = std::clamp<std::uint64_t>(kChunkBytes / bytes, 1, rows);
+  if (settings.imagesPerChunk > kMostImagesPerChunk || settings.imagesPerChunk * bytes > kMaxImageBytes) {
+    throw Error(ErrorKind::Usage, std::to_string(settings.imagesPerChunk) + " images of " + toString(info.shape) +
+                                      " are too many for a chunk of " + path,
+                "give at most " + std::to_string(std::min(kMostImagesPerChunk, kMaxImageBytes / bytes)));
+  }
+  const std::uint64_t rowsPerChunk =
+      std::clamp<std::uint64_t>(settings.imagesPerChunk > 0 ? settings.imagesPerChunk : kChunkBytes / bytes, 1, rows);
 
   StagedFile staged(path, settings.overwrite);
   h5::Writer file(staged.path());
@@ -445,8 +451,8 @@ WriteReport writeImageFile(const Source& source, const std::string& path, const 
   };
   const bool compare = settings.coincidences == Coincidences::CompareImages;
   std::vector<Digest> imageDigests;
-  constexpr std::uint64_t kChunksPerBlock = 8;
-  const std::uint64_t rowsPerBlock = rowsPerChunk * kChunksPerBlock;
+  const std::uint64_t chunksPerBlock = std::max<std::uint64_t>(8, 8 * kChunkBytes / (rowsPerChunk * bytes));
+  const std::uint64_t rowsPerBlock = rowsPerChunk * chunksPerBlock;
   const std::uint64_t blocks = (rows + rowsPerBlock - 1) / rowsPerBlock;
   std::vector<std::unique_ptr<ImageCompressor>> compressors(static_cast<std::size_t>(std::max(context.threads, 1)));
   for (auto& compressor : compressors)

@@ -30,6 +30,8 @@ std::vector<Option> writingOptions(std::vector<Option> options) {
   options.push_back({"output,o", "FILE", "", "the HDF5 file to write"});
   options.push_back({"indices", "A:B|FILE", "", "write only rows A up to, not including, B, or those listed in FILE"});
   options.push_back({"deflate", "LEVEL", "1", "1 (fast) to 12 (small); the content root does not depend on it"});
+  options.push_back({"chunk", "N", "", "images compressed together, as many as fit into 96 KiB where it is not given; 1 is "
+                                       "read fastest in random order, and larger"});
   options.push_back({"force", "", "", "replace an existing file"});
   return options;
 }
@@ -42,6 +44,7 @@ WritingSettings parseWriting(const Arguments& arguments) {
     throw Error(ErrorKind::Usage, "--indices is empty", "leave it out to write all rows");
   settings.file.overwrite = arguments.overwrite;
   settings.file.deflateLevel = static_cast<int>(arguments.integer("deflate", 1, 12));
+  if (arguments.given("chunk")) settings.file.imagesPerChunk = arguments.integer("chunk", 1, kMostImagesPerChunk);
   return settings;
 }
 

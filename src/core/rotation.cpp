@@ -28,6 +28,7 @@ std::vector<std::size_t> chosenFactors(const std::string& list, const FactorGrid
         std::find_if(factors.begin(), factors.end(), [&](const Factor& factor) { return factor.name == name; });
     if (found == factors.end()) {
       std::vector<std::string> known;
+      known.reserve(factors.size());
       for (const Factor& factor : factors) known.push_back(factor.name);
       throw Error(ErrorKind::Usage, "the rotation names a factor '" + name + "'", "known: " + joined(known));
     }

@@ -94,7 +94,7 @@ std::string stage(const std::string& target) {
     cannotWrite(target, "its directory '" + directory.string() + "': " + std::strerror(errno));
   }
   const std::string prefix = "." + name + ".partial-" + hostName() + "-";
-  const std::string path = (directory / (prefix + std::to_string(::getpid()))).string();
+  std::string path = (directory / (prefix + std::to_string(::getpid()))).string();
   const std::lock_guard<std::mutex> lock(liveMutex);
   if (!live().insert(path).second) cannotWrite(target, "it is being written already");
   removeStale(directory, prefix);

@@ -76,6 +76,36 @@ TEST(ImageFile, SameBytesForAnyThreadsAndTwice) {
   EXPECT_EQ(openImageFile(directory / "c.h5")->recordedRoot(), openImageFile(directory / "a.h5")->recordedRoot());
 }
 
+TEST(ImageFile, ChunksOfAnySizeHoldTheSameImages) {
+  const TempDirectory directory;
+  const ToySource source;
+  const std::vector<std::uint8_t> images = allImages(source);
+  const std::string root = toHex(contentRoot(source, {}));
+  for (const std::uint64_t chunk : {std::uint64_t{1}, std::uint64_t{5}, std::uint64_t{24}, kMostImagesPerChunk}) {
+    WriteSettings settings;
+    settings.imagesPerChunk = chunk;
+    const std::string path = directory / (std::to_string(chunk) + ".h5");
+    Context context;
+    context.threads = 3;
+    EXPECT_EQ(toHex(writeImageFile(source, path, settings, context).root), root);
+    const SourcePtr file = openImageFile(path);
+    EXPECT_EQ(allImages(*file), images);
+    EXPECT_EQ(toHex(contentRoot(*file, context)), root);
+    const std::uint64_t together = std::min<std::uint64_t>(chunk, 24);
+    EXPECT_EQ(file->together(23).first, 23 / together * together);
+    EXPECT_EQ(file->together(23).count, 24 - 23 / together * together) << "the last chunk is padded";
+    EXPECT_EQ(file->together(0).count, together);
+  }
+  WriteSettings tooMany;
+  tooMany.imagesPerChunk = kMostImagesPerChunk + 1;
+  expectError(ErrorKind::Usage, "too many", [&] { writeImageFile(source, directory / "x.h5", tooMany, {}); });
+  tooMany.imagesPerChunk = 256;
+  expectError(ErrorKind::Usage, "at most 85", [&] {
+    writeImageFile(ToySource({512, 512, 3}, {2, 2}), directory / "x.h5", tooMany, {});
+  });
+  EXPECT_FALSE(std::filesystem::exists(directory / "x.h5"));
+}
+
 TEST(ImageFile, KeepsTheOriginalsLayout) {
   const TempDirectory directory;
   ToySource source({8, 8, 1});
