@@ -102,10 +102,9 @@ std::string sourceIdentity(const Source& source) {
   return sampledRoot(source, "source identity", source.size());
 }
 
-std::map<std::string, std::string> exactKeys(const Source& source) {
-  std::map<std::string, std::string> keys;
-  const auto& settings = source.info().settings;
-  if (const auto psi = settings.find("psi_sha256"); psi != settings.end()) keys.insert(*psi);
+std::string sourceDefinition(const Source& source) {
+  std::string text = source.info().variant;
+  for (const auto& [key, value] : source.info().settings) text += " " + key + "=" + value;
   bool whole = source.size() == source.info().grid.size();
   Sha256 rows;
   for (std::uint64_t row = 0; row < source.size(); ++row) {
@@ -113,8 +112,7 @@ std::map<std::string, std::string> exactKeys(const Source& source) {
     whole = whole && index == row;
     rows.updateU64(index);
   }
-  if (!whole) keys["rows_sha256"] = toHex(rows.finish());
-  return keys;
+  return whole ? text : text + " rows_sha256=" + toHex(rows.finish());
 }
 
 }  // namespace offaxis

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,14 +30,16 @@ std::string sampledRoot(const Source& source, std::string_view stream, std::uint
 
 // Identifies what a source shows, wherever it was opened from: SHA-256 (hex) over 64 fixed rows, images and labels.
 // Unlike fingerprint() it tells variants and subsets apart. Runs and results name their sources by it. It is a sample:
-// sources that differ in few rows may share it, which exactKeys() tells apart as far as they say what they are made of,
+// sources that differ in few rows may share it, which sourceDefinition() tells apart as far as they say what they are,
 // and contentRoot() always.
 std::string sourceIdentity(const Source& source);
 
-// What a source is made of, by name; sources that both have a key and differ in it are not the same:
-//   psi_sha256   of the psi.h5 that made its images, for an expression and for the file that was emitted from it
-//   rows_sha256  over the grid indices (uint64, little-endian) of its rows; only where they are not all in order
-std::map<std::string, std::string> exactKeys(const Source& source);
+// What a source says it is made with, in one line: its variant and settings, and SHA-256 over the grid indices (uint64,
+// little-endian) of its rows where they are not all in order. The same for an expression and for the file that was
+// emitted from it; what else a file holds it does not say.
+//   "original"
+//   "modified eps=0.175 psi_sha256=7194.. rows_sha256=02cd.."
+std::string sourceDefinition(const Source& source);
 
 // SHA-256 (hex) over the rows of 64 fixed, pseudo-random grid indices of the root: tells two datasets apart at once,
 // where the content root would take a pass over all images. The root must hold the full grid.

@@ -33,7 +33,7 @@ SourcePtr open(const cli::Arguments& arguments) {
     if (!values.empty()) {
       throw Error(ErrorKind::Usage,
                   "SOURCE is a variant already, --" + values.begin()->first + " has nothing to change",
-                  "write " + values.begin()->first + "=.. into SOURCE, or give the original and --variant");
+                  "give the original and --variant, or SOURCE as it is to be");
     }
     return source;
   }

@@ -45,7 +45,7 @@ const cli::Verb kVerb{
      {"over-steps", "N", "0", "score MIG at N evenly spaced numbers of steps too, for `offaxis report`"},
      {"show", "", "", "print the table of DIR/results.json and train nothing; takes no ARM"},
      {"device", "NAME", "auto", "auto, cpu, cuda or cuda:N"},
-     {"force", "", "", "train anew what DIR/ holds"}},
+     {"force", "", "", "remove what DIR/ holds of these runs first, and train them anew"}},
     {"original=xysquares:spacing=1 modified=xysquares:spacing=1+modified:psi=run/psi.h5 "
      "noise=xysquares:spacing=1+noise:eps=0.1 --seeds 3 -o evaluation/",
      "--show -o evaluation/"}};

@@ -41,13 +41,9 @@ struct OpenArm {
   EvaluationArm arm;
   SourcePtr source;
   std::string identity;
-  std::map<std::string, std::string> keys;  // exactKeys()
-  std::string root;                         // content root; empty where no supervised run is to be made
+  std::string definition;  // sourceDefinition()
+  std::string root;        // content root; empty where no supervised run is to be made
 };
-
-bool sameSource(const OpenArm& a, const OpenArm& b) {
-  return a.identity == b.identity && a.keys == b.keys;
-}
 
 struct Cell {
   std::size_t arm;
@@ -92,11 +88,11 @@ bool sameContent(const Json& a, const Json& b) {
   return nlohmann::json(a) == nlohmann::json(b);
 }
 
+constexpr const char* kDefinition = "source_definition";
+
 // `here` without what rows did not say when they were first made: those stay what they are.
 Json comparable(Json here, const Json& there) {
-  for (const char* key : {"psi_sha256", "rows_sha256"}) {
-    if (!there.is_object() || !there.contains(key)) here.erase(key);
-  }
+  if (!there.is_object() || !there.contains(kDefinition)) here.erase(kDefinition);
   return here;
 }
 
@@ -190,7 +186,7 @@ class Evaluation {
                         " " + first().dataset + " at " + toString(first().shape),
                     "compare variants of one dataset at one size");
       }
-      arms_.push_back({arm, source, sourceIdentity(*source), exactKeys(*source), {}});
+      arms_.push_back({arm, source, sourceIdentity(*source), sourceDefinition(*source), {}});
     }
     for (const Factor& factor : first().grid.factors()) sizes_.push_back(static_cast<std::uint32_t>(factor.size()));
     const ModelDefaults defaults = modelDefaults(first(), settings_.profile.name);
@@ -238,7 +234,6 @@ class Evaluation {
       refuseOtherResults();
       for (std::size_t i = 0; i < cells_.size(); ++i) rows_[i] = readRow(cells_[i]);
     }
-    if (settings_.overwrite) clear();
     std::vector<std::size_t> open;
     for (std::size_t i = 0; i < cells_.size(); ++i) {
       if (!rows_[i] || !missingMetrics(*rows_[i]).empty()) open.push_back(i);
@@ -246,12 +241,13 @@ class Evaluation {
     const std::size_t done = cells_.size() - open.size();
     if (done > 0)
       context_.note(std::to_string(done) + " of " + std::to_string(cells_.size()) + " runs were done already");
-    writeResults();  // fails early where the directory is not writable
     findRoots(open);
+    if (settings_.overwrite) clear();
+    writeResults();  // fails early where the directory is not writable
     train(open);
     // What other processes made meanwhile.
     for (std::size_t i = 0; i < cells_.size(); ++i) {
-      if (!rows_[i] && (!settings_.overwrite || madeSinceStart(cells_[i]))) rows_[i] = readRow(cells_[i]);
+      if (!rows_[i]) rows_[i] = readRow(cells_[i]);
     }
     writeResults();
     return finish();
@@ -364,6 +360,14 @@ class Evaluation {
       if (root.empty()) root = toHex(contentRoot(*arm.source, context_));
       arm.root = root;
     }
+    for (std::size_t i = 0; i < cells_.size(); ++i) {
+      const std::string& root = arms_[cells_[i].arm].root;
+      if (!rows_[i] || rows_[i]->sourceRoot.empty() || root.empty() || rows_[i]->sourceRoot == root) continue;
+      throw Error(ErrorKind::BadFile,
+                  pathOf(cells_[i]) + ".json was made with other images than " + arms_[cells_[i].arm].arm.expression +
+                      " holds now",
+                  "use another directory, the same file, or --force to train anew");
+    }
   }
 
   MigResult rotatedScore(const CodeView& view) const {
@@ -379,7 +383,7 @@ class Evaluation {
     train.latents = result_.latents;
     train.beta = result_.beta;
     train.loss = result_.loss;
-    train.overwrite = settings_.overwrite;
+    train.sourceRoot = isSupervised(cell.model) ? arms_[cell.arm].root : "";
     if (isSupervised(cell.model)) train.steps = settings_.profile.probeSteps;
     return train;
   }
@@ -419,7 +423,7 @@ class Evaluation {
     identity["model"] = cell.model;
     identity["seed"] = cell.seed;
     identity["source"] = arms_[cell.arm].identity;
-    for (const auto& [key, value] : arms_[cell.arm].keys) identity[key] = value;
+    identity[kDefinition] = arms_[cell.arm].definition;
     if (isSupervised(cell.model)) identity["probe"] = probeConfiguration();
     return identity;
   }
@@ -463,12 +467,13 @@ class Evaluation {
     if (!sameContent(there, here)) refuse(path, there, here);
   }
 
-  // Removes what --force makes anew, so that what an interrupted process leaves is only what it made itself, and can be
-  // gone on with. What other processes are at stays theirs.
+  // Removes what --force makes anew; what follows is an evaluation like any other, which can be interrupted and gone on
+  // with. Removes nothing where another process is at one of the runs.
   void clear() const {
+    for (const Cell& cell : cells_) refuseUnlessFree(FileLock(pathOf(cell) + ".lock"));
     for (const Cell& cell : cells_) {
       const FileLock claim(pathOf(cell) + ".lock");
-      if (!claim.held()) continue;
+      refuseUnlessFree(claim);
       for (const char* made : {".json", "/checkpoint.h5", "/run.json", "/mig_over_steps.json"}) {
         std::error_code error;
         std::filesystem::remove(pathOf(cell) + made, error);
@@ -476,6 +481,12 @@ class Evaluation {
           throw Error(ErrorKind::CannotWrite, "cannot replace " + pathOf(cell) + made + ": " + error.message());
       }
     }
+  }
+
+  void refuseUnlessFree(const FileLock& claim) const {
+    if (claim.held()) return;
+    throw Error(ErrorKind::CannotWrite, "another process is filling " + directory_ + ", --force would undo its work",
+                "leave --force out to join it, or stop it first");
   }
 
   // The row of a finished run; nothing where there is none yet or where it failed.
@@ -535,16 +546,10 @@ class Evaluation {
     return json;
   }
 
-  bool madeSinceStart(const Cell& cell) const {
-    std::error_code missing;
-    const auto written = std::filesystem::last_write_time(pathOf(cell) + ".json", missing);
-    return !missing && written > start_;
-  }
-
-  void writeRow(const Cell& cell, const EvaluationRow& row) const {
+  void writeRow(const Cell& cell, const EvaluationRow& row, const Json& identity) const {
     Json json{{"schema_version", kSchemaVersion}, {"status", row.error.empty() ? "complete" : "failed"}};
     json.update(rowJson(row));
-    json["identity"] = identityOf(cell);
+    json["identity"] = identity;
     json["source"] = {{"expression", arms_[cell.arm].arm.expression}, {"identity", arms_[cell.arm].identity}};
     json["run"] = pathOf(cell) + "/run.json";  // versions, device, loss curve
     writeTextFile(pathOf(cell) + ".json", json.dump(2) + "\n", Overwrite::Replace);
@@ -595,7 +600,8 @@ class Evaluation {
       context_.note(pathOf(cell) + " is gone: training it again to score it");
     trainVae(arms_[cell.arm].source, trainSettings(cell), pathOf(cell), context);
     addScores(cell, row, context);
-    writeRow(cell, row);
+    const Json there = Json::parse(readTextFile(pathOf(cell) + ".json"));
+    writeRow(cell, row, comparable(identityOf(cell), there.at("identity")));
     return row;
   }
 
@@ -631,8 +637,8 @@ class Evaluation {
     std::vector<StepScore> scores;
     std::uint64_t done = 0;
     try {
-      if (!train.overwrite && std::filesystem::exists(path)) scores = stepScores(Json::parse(readTextFile(path)));
-      if (!train.overwrite) done = stepsTrained(pathOf(cell));
+      if (std::filesystem::exists(path)) scores = stepScores(Json::parse(readTextFile(path)));
+      done = stepsTrained(pathOf(cell));
     } catch (const nlohmann::json::exception& e) {
       throw Error(ErrorKind::BadFile, pathOf(cell) + " is damaged: " + e.what(),
                   "remove it, and the run is made again");
@@ -644,7 +650,6 @@ class Evaluation {
       if (at == 0 || at < done || known) continue;
       train.steps = at;
       trainVae(arms_[cell.arm].source, train, pathOf(cell), context);
-      train.overwrite = false;
       EncodeSettings encodeSettings;
       encodeSettings.count = settings_.profile.encodeCount;
       encodeSettings.device = settings_.profile.train.device;
@@ -679,7 +684,7 @@ class Evaluation {
       row.error = error.what();
     }
     addScores(cell, row, context);
-    writeRow(cell, row);
+    writeRow(cell, row, identityOf(cell));
     return row;
   }
 
@@ -704,8 +709,7 @@ class Evaluation {
           if (!claim.held()) continue;  // another process is at it
           progress.nextRun();
           std::optional<EvaluationRow> row;
-          // Another process may have made it since; with --force, only what was made since this one began counts.
-          if (!settings_.overwrite || madeSinceStart(cell)) row = readRow(cell);
+          row = readRow(cell);  // another process may have made it since
           if (!row) {
             row = evaluateCell(cell, {1, context_.cancel, &progress});
           } else if (!missingMetrics(*row).empty()) {
@@ -747,10 +751,10 @@ class Evaluation {
     std::size_t partnersArm;
   };
 
-  // Arms of one source, such as one psi named twice, are one cluster.
+  // Arms that show the same, such as one psi named twice, are one cluster.
   std::size_t clusterOf(std::size_t arm) const {
     std::size_t first = 0;
-    while (!sameSource(arms_[first], arms_[arm])) ++first;
+    while (arms_[first].identity != arms_[arm].identity) ++first;
     return first;
   }
 
@@ -895,7 +899,7 @@ class Evaluation {
       source = {{"expression", arm.arm.expression},
                 {"resolved", arm.source->info().expression()},
                 {"identity", arm.identity}};
-      for (const auto& [key, value] : arm.keys) source[key] = value;
+      source["definition"] = arm.definition;
     }
     Json rows = Json::array();
     for (const auto& row : rows_) {
@@ -961,7 +965,6 @@ class Evaluation {
   std::vector<std::optional<EvaluationRow>> rows_;
   EvaluationResult result_;
   bool calibrated_ = false;
-  std::filesystem::file_time_type start_ = std::filesystem::file_time_type::clock::now();
 };
 
 }  // namespace

@@ -54,7 +54,8 @@ struct EvaluateSettings {
   // MIG is also scored at this many evenly spaced numbers of steps, the last one included; 0 and 1: at the end alone.
   // Plays no part in the result: runs end with the same bits. Finished runs are not trained again for it.
   std::uint64_t pointsOnTheWay = 0;
-  bool overwrite = false;  // train anew what the directory holds
+  // Remove the runs that the directory holds of this grid first. Not while other processes are at them.
+  bool overwrite = false;
 };
 
 struct StepScore {

@@ -37,7 +37,8 @@ using Clock = std::chrono::steady_clock;
 constexpr int kSchemaVersion = 1;
 constexpr std::int64_t kStatisticsImages = 2048;
 constexpr double kAverageDecay = 0.999;  // a step, of the weights' running mean
-constexpr double kActiveBelow = 0.8;     // mean posterior variance: below it a latent carries information
+constexpr const char* kDefinition = "source_definition";
+constexpr double kActiveBelow = 0.8;  // mean posterior variance: below it a latent carries information
 
 void check(const TrainSettings& settings) {
   const auto require = [](bool holds, const std::string& what) {
@@ -282,6 +283,12 @@ class Training {
 
   void restore() {
     const std::string path = checkpointPath(directory_);
+    const Json there = Json::parse(checkpointIdentity(path), nullptr, false);
+    if (there.is_object() && !there.contains(kDefinition)) {  // runs made before they said it stay what they are
+      Json here = Json::parse(identity_);
+      here.erase(kDefinition);
+      identity_ = here.dump();
+    }
     loadCheckpoint(path, identity_, state());
     const torch::Tensor curve = loadCheckpointVector(path, "curve");
     const double* value = curve.data_ptr<double>();
@@ -333,9 +340,8 @@ class Training {
 
   void writeReport(const std::string& status, const TrainResult& result) {
     const SourceInfo& info = source_->info();
-    Json source{{"expression", info.expression()}, {"identity", sourceIdentity(*source_)}};
-    for (const auto& [key, value] : exactKeys(*source_)) source[key] = value;
-    source["images"] = source_->size();
+    const Json source{
+        {"expression", info.expression()}, {"identity", sourceIdentity(*source_)}, {"images", source_->size()}};
     Json report{{"schema_version", kSchemaVersion},
                 {"status", status},
                 {"settings", Json::parse(identity_)},
@@ -409,7 +415,8 @@ std::string runIdentity(const Source& source, const TrainSettings& settings) {
                 {"image", toString(source.info().shape)},
                 {"dataset", source.info().dataset},
                 {"source", sourceIdentity(source)}};
-  for (const auto& [key, value] : exactKeys(source)) identity[key] = value;
+  identity[kDefinition] = sourceDefinition(source);
+  if (!settings.sourceRoot.empty()) identity["source_root"] = settings.sourceRoot;
   // Named only where it is not the first: runs made before there was a choice stay what they are.
   if (settings.precision != "float32") identity["precision"] = settings.precision;
   if (settings.model == "pcl") identity["definition"] = "pcl/1";  // of its regression function and its process in time
@@ -419,6 +426,7 @@ std::string runIdentity(const Source& source, const TrainSettings& settings) {
 
 void checkTraining(const Source& source, const TrainSettings& settings) {
   check(settings);
+  openDevice(settings.device);
   pixelLossFromString(settings.loss);
   const TrainSettings all = resolved(source, settings);
   netSettings(source, all);

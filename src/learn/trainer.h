@@ -37,6 +37,8 @@ struct TrainSettings {
   std::uint64_t logEvery = 100;          // steps that one point of the loss curve averages over
   std::uint64_t checkpointEvery = 2000;  // steps
   bool overwrite = false;                // start anew over a run of other settings
+  // contentRoot() of the source, where the run has to be held to every image of it; part of what the run is then.
+  std::string sourceRoot;
 };
 
 struct CurvePoint {

@@ -30,6 +30,7 @@ struct EvaluatedSource {
   std::string name;
   std::uint64_t firstSeed = 0, endSeed = ~std::uint64_t{0};
   std::string identity;
+  bool mine = false;  // the set to verify
 };
 
 // Of rows that a results.json calls by one name.
@@ -41,7 +42,7 @@ struct ProbeRuns {
 class Reader {
  public:
   Reader(const std::string& path, const Source& modified, const std::vector<std::string>& originals)
-      : path_(path), originals_(originals), mine_(sourceIdentity(modified)) {
+      : path_(path), originals_(originals), modified_(modified), mine_(sourceIdentity(modified)) {
     for (const Factor& factor : modified.info().grid.factors()) {
       all_.push_back(factor.name);
       if (factor.size() < 2) continue;
@@ -77,13 +78,16 @@ class Reader {
   void readSources(const Json& sources) {
     std::string there;
     bool modified = false, original = false;
+    const std::string definition = sourceDefinition(modified_);
     for (const auto& [label, description] : sources.items()) {
       EvaluatedSource source;
       source.identity = description.at("identity").get<std::string>();
       const std::size_t at = label.find('@');
       source.name = label.substr(0, at);
       if (at != std::string::npos) readSeeds(label, label.substr(at + 1), source);
-      modified = modified || source.identity == mine_;
+      // Two perturbations may show the same sample.
+      source.mine = source.identity == mine_ && description.value("definition", definition) == definition;
+      modified = modified || source.mine;
       original = original || isOriginal(source.identity);
       there += (there.empty() ? "" : ", ") + label + " " + source.identity.substr(0, kShownDigits);
       sources_.push_back(std::move(source));
@@ -124,7 +128,7 @@ class Reader {
     const auto seed = row.at("seed").get<std::uint64_t>();
     const EvaluatedSource& source = sourceOf(variant, seed);
     const std::string where = "probe of " + variant + ", seed " + std::to_string(seed);
-    if (source.identity == mine_) keep(modifiedRuns_, seed, row, where, evidence_.variant);
+    if (source.mine) keep(modifiedRuns_, seed, row, where, evidence_.variant);
     if (isOriginal(source.identity)) keep(originalRuns_, seed, row, where, evidence_.baseline);
   }
 
@@ -188,6 +192,7 @@ class Reader {
 
   const std::string& path_;
   const std::vector<std::string>& originals_;
+  const Source& modified_;
   const std::string mine_;
   std::vector<std::string> all_, names_;  // factors; those of more than one level
   std::vector<EvaluatedSource> sources_;
@@ -214,7 +219,7 @@ std::vector<std::string> factorsBelowMargin(const ProbeEvidence& evidence, doubl
 std::vector<std::string> factorsNotRead(const ProbeEvidence& evidence, double margin) {
   std::vector<std::string> names;
   for (const ProbeFactor& factor : evidence.factors) {
-    if (factor.original - factor.chance <= margin) names.push_back(factor.name);
+    if (factor.original - factor.chance <= margin + kRounding) names.push_back(factor.name);
   }
   return names;
 }

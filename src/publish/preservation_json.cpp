@@ -102,7 +102,7 @@ Json toJson(const std::optional<ProbeEvidence>& probe, double margin) {
                             {"modified", factor.modified},
                             {"difference", factor.difference.mean},
                             {"interval", {factor.difference.interval.low, factor.difference.interval.high}},
-                            {"lowest", factor.lowest},
+                            {"lowest", probe->seeds.size() < 2 ? Json() : Json(factor.lowest)},
                             {"chance", factor.chance}};
   }
   return {{"file", probe->file},       {"sha256", probe->sha256},

@@ -394,7 +394,7 @@ void addLoaders(ReportParts& parts) {
   std::string dataset;
   if (parts.findings.versions.empty()) {
     for (const ShownVariant& variant : shownVariants(parts.findings, ignored)) {
-      dataset = variant.expression.substr(0, variant.expression.find('+'));
+      dataset = splitExpression(variant.expression).base;
       const std::string psi = psiPathOf(variant.expression);
       if (psi.empty() || variantKindOf(variant.expression) != "modified" || !emit.empty()) continue;
       emit = "offaxis emit " + shellWord(splitExpression(variant.expression).base) + " --variant modified --psi " +

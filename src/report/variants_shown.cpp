@@ -173,9 +173,8 @@ SourcePtr opened(const ShownVariant& variant, std::uint32_t size, std::map<std::
 }  // namespace
 
 std::string variantKindOf(const std::string& resolved) {
-  const std::size_t plus = resolved.rfind('+');
-  if (plus == std::string::npos) return "original";
-  return resolved.substr(plus + 1, resolved.find(':', plus) - plus - 1);
+  const std::string variant = splitExpression(resolved).variant.value_or("original");
+  return variant.substr(0, variant.find(':'));
 }
 
 std::vector<ShownVariant> shownVariants(const Findings& findings, std::vector<std::string>& problems) {

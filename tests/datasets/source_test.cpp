@@ -60,25 +60,20 @@ TEST(Fingerprint, TellsPixelsAndLabelsApart) {
 }
 
 // What 64 sampled rows cannot tell: which psi made the images, and which rows they are.
-TEST(ExactKeys, NameThePerturbationAndTheRows) {
+TEST(SourceDefinition, NamesTheVariantAndTheRows) {
   const auto base = std::make_shared<ToySource>();
-  EXPECT_TRUE(exactKeys(*base).empty());
-  EXPECT_TRUE(exactKeys(*subset(base,
-                                [] {
-                                  std::vector<std::uint64_t> all(24);
-                                  std::iota(all.begin(), all.end(), std::uint64_t{0});
-                                  return all;
-                                }()))
-                  .empty())
-      << "all rows in order are the source itself";
+  EXPECT_EQ(sourceDefinition(*base), "original");
+  std::vector<std::uint64_t> all(24);
+  std::iota(all.begin(), all.end(), std::uint64_t{0});
+  EXPECT_EQ(sourceDefinition(*subset(base, all)), "original") << "all rows in order are the source itself";
   ToySource perturbed;
-  perturbed.info_.variant = "modified";
-  perturbed.info_.settings = {{"eps", "0.1"}, {"psi_sha256", "12ab"}};
-  EXPECT_EQ(exactKeys(perturbed), (std::map<std::string, std::string>{{"psi_sha256", "12ab"}}));
+  perturbed.info_.variant = "permuted";
+  perturbed.info_.settings = {{"seed", "3"}, {"psi_sha256", "12ab"}};
+  EXPECT_EQ(sourceDefinition(perturbed), "permuted psi_sha256=12ab seed=3");
   const std::array<std::uint8_t, 16> rows{5, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0};
-  EXPECT_EQ(exactKeys(*subset(base, {5, 3})),
-            (std::map<std::string, std::string>{{"rows_sha256", toHex(sha256Of(rows.data(), rows.size()))}}));
-  EXPECT_NE(exactKeys(*subset(base, {3, 5})), exactKeys(*subset(base, {5, 3})));
+  EXPECT_EQ(sourceDefinition(*subset(base, {5, 3})),
+            "original rows_sha256=" + toHex(sha256Of(rows.data(), rows.size())));
+  EXPECT_NE(sourceDefinition(*subset(base, {3, 5})), sourceDefinition(*subset(base, {5, 3})));
 }
 
 TEST(ContentRoot, DependsOnPixelsLabelsAndNothingElse) {

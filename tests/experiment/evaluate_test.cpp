@@ -5,12 +5,17 @@
 #include <atomic>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "datasets/content.h"
+#include "datasets/image_file.h"
 #include "experiment/encoder_codes.h"
 #include "learn/encode.h"
 #include "storage/file_lock.h"
+#include "storage/h5.h"
 #include "storage/temporary.h"
+#include "support/h5_edit.h"
+#include "support/memory_source.h"
 #include "support/random_psi.h"
 #include "support/toy_source.h"
 #include "variants/expression.h"
@@ -21,6 +26,7 @@ namespace {
 using Json = nlohmann::json;
 using testing::bytesOf;
 using testing::expectError;
+using testing::MemorySource;
 using testing::putBytes;
 using testing::TemporaryDirectory;
 
@@ -201,20 +207,70 @@ TEST(Evaluate, PerturbationsThatShowTheSameSampleAreToldApart) {
   settings.arms[1] = modified("modified", "a.h5");
   evaluate(settings, directory / "e", {});
   settings.arms[1] = modified("modified", "b.h5");
-  expectError(ErrorKind::BadFile, "psi_sha256 is", [&] { evaluate(settings, directory / "e", {}); });
+  expectError(ErrorKind::BadFile,
+              "source_definition is \"modified eps=0.1 psi_sha256=", [&] { evaluate(settings, directory / "e", {}); });
   // The run itself is not taken for the other's either.
   std::filesystem::remove(directory / "e/runs/modified_beta-vae_0.json");
-  expectError(ErrorKind::BadFile, "psi_sha256 is", [&] { evaluate(settings, directory / "e", {}); });
+  expectError(ErrorKind::BadFile,
+              "source_definition is \"modified eps=0.1 psi_sha256=", [&] { evaluate(settings, directory / "e", {}); });
   // A row of before psi was named stays what it is.
   settings.arms[1] = modified("modified", "a.h5");
   evaluate(settings, directory / "e", {});
   const std::string row = directory / "e/runs/modified_beta-vae_0.json";
   Json old = Json::parse(bytesOf(row));
-  EXPECT_EQ(old["identity"]["psi_sha256"], toHex(sha256OfFile(directory / "a.h5")));
-  old["identity"].erase("psi_sha256");
+  EXPECT_EQ(old["identity"]["source_definition"],
+            "modified eps=0.1 psi_sha256=" + toHex(sha256OfFile(directory / "a.h5")));
+  old["identity"].erase("source_definition");
   putBytes(row, old.dump());
   EXPECT_TRUE(evaluate(settings, directory / "e", {}).complete);
   EXPECT_EQ(bytesOf(row), old.dump());
+  // So does its checkpoint, and the row when it is scored once more.
+  const std::string checkpoint = directory / "e/runs/modified_beta-vae_0/checkpoint.h5";
+  auto identity = nlohmann::ordered_json::parse(h5::Reader(checkpoint).stringAttribute("identity"));
+  identity.erase("source_definition");
+  testing::replaceAttribute(checkpoint, "identity", identity.dump());
+  settings.metrics = {"sap"};
+  EXPECT_TRUE(evaluate(settings, directory / "e", {}).complete);
+  EXPECT_TRUE(Json::parse(bytesOf(row))["scores"]["sap"].contains("value"));
+  EXPECT_EQ(Json::parse(bytesOf(row))["identity"], old["identity"]);
+}
+
+// A file may be edited where no sample looks; what a probe learnt from is what its row names.
+TEST(Evaluate, ProbesAreNotTakenForThoseOfAnEditedFile) {
+  const TemporaryDirectory directory;
+  const std::string file = directory / "part.h5";
+  const SourcePtr whole = openSource("xysquares:spacing=1", {32});
+  std::vector<std::uint64_t> rows(400);
+  std::iota(rows.begin(), rows.end(), std::uint64_t{1000});
+  MemorySource images(*subset(whole, rows));
+  writeImageFile(images, file, {}, {});
+  EvaluateSettings settings = tiny();
+  settings.arms = {parseArm("original=" + file)};
+  settings.models = {"probe"};
+  settings.profile.seeds = 1;
+  evaluate(settings, directory / "e", {});
+  const std::string row = directory / "e/runs/original_probe_0.json";
+  const std::string root = Json::parse(bytesOf(row))["source_root"];
+  EXPECT_EQ(root, toHex(contentRoot(images, {})));
+  // An image that the identity does not look at.
+  const std::string identity = sourceIdentity(images);
+  std::uint64_t edited = 0;
+  for (;; ++edited) {
+    *images.image(edited) ^= 1;
+    if (sourceIdentity(images) == identity) break;
+    *images.image(edited) ^= 1;
+  }
+  WriteSettings replace;
+  replace.overwrite = Overwrite::Replace;
+  writeImageFile(images, file, replace, {});
+  EXPECT_EQ(evaluate(settings, directory / "e", {}).rows[0].sourceRoot, root) << "it says what it was made with";
+  settings.profile.seeds = 2;
+  expectError(ErrorKind::BadFile, "other images", [&] { evaluate(settings, directory / "e", {}); });
+  std::filesystem::remove(row);
+  expectError(ErrorKind::BadFile, "source_root is", [&] { evaluate(settings, directory / "e", {}); });
+  settings.overwrite = true;
+  for (const EvaluationRow& anew : evaluate(settings, directory / "e", {}).rows)
+    EXPECT_EQ(anew.sourceRoot, toHex(contentRoot(images, {})));
 }
 
 // One source under two labels is one cluster: resampling it says nothing of other perturbations.
@@ -235,24 +291,56 @@ TEST(Evaluate, ASourceThatIsNamedTwiceIsOneCluster) {
 
 TEST(Evaluate, WhatForceBeganIsGoneOnWithWithoutIt) {
   const TemporaryDirectory directory;
-  EvaluateSettings settings = tiny();
-  evaluate(settings, directory / "e", {});
-  settings.beta = 3;
-  settings.overwrite = true;
-  StopAfterSteps stop(5);  // in the second of four runs of three steps
-  try {
-    evaluate(settings, directory / "e", {1, &stop.token, &stop});
-    FAIL() << "not interrupted";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::Interrupted);
-    EXPECT_NE(error.hint().find("without --force"), std::string::npos) << error.hint();
+  for (const double beta : {1.0, 3.0}) {  // anew with the same settings, and with others
+    EvaluateSettings settings = tiny();
+    settings.beta = 1;
+    evaluate(settings, directory / "e", {});
+    const auto written = [&](const char* run) {
+      return std::filesystem::last_write_time(directory / ("e/runs/" + std::string(run) + ".json"));
+    };
+    const auto old = written("noise_beta-vae_1");
+    settings.beta = beta;
+    settings.overwrite = true;
+    StopAfterSteps stop(5);  // in the second of four runs of three steps
+    try {
+      evaluate(settings, directory / "e", {1, &stop.token, &stop});
+      FAIL() << "not interrupted";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::Interrupted);
+      EXPECT_NE(error.hint().find("without --force"), std::string::npos) << error.hint();
+    }
+    settings.overwrite = false;
+    const auto first = written("original_beta-vae_0");
+    EXPECT_TRUE(evaluate(settings, directory / "e", {}).complete);
+    EXPECT_EQ(written("original_beta-vae_0"), first) << "done already";
+    EXPECT_GT(written("noise_beta-vae_1"), old) << "made anew, though after the interruption";
+    const std::string straight = directory / ("straight" + std::to_string(static_cast<int>(beta)));
+    evaluate(settings, straight, {});
+    EXPECT_EQ(rowsOf(directory / "e"), rowsOf(straight));
+    settings.overwrite = true;
+    settings.beta = 1;
+    evaluate(settings, directory / "e", {});
   }
-  settings.overwrite = false;
-  const std::string first = bytesOf(directory / "e/runs/original_beta-vae_0.json");
-  EXPECT_TRUE(evaluate(settings, directory / "e", {}).complete);
-  EXPECT_EQ(bytesOf(directory / "e/runs/original_beta-vae_0.json"), first) << "done already";
-  evaluate(settings, directory / "straight", {});
-  EXPECT_EQ(rowsOf(directory / "e"), rowsOf(directory / "straight"));
+}
+
+TEST(Evaluate, ForceRemovesNothingThatItCannotReplace) {
+  const TemporaryDirectory directory;
+  EvaluateSettings settings = tiny();
+  settings.profile.seeds = 1;
+  evaluate(settings, directory / "e", {});
+  const std::string row = directory / "e/runs/original_beta-vae_0.json", results = directory / "e/results.json";
+  const std::string before = bytesOf(row), said = bytesOf(results);
+  settings.overwrite = true;
+  {
+    const FileLock other(directory / "e/runs/noise_beta-vae_0.lock");  // the last of its runs
+    ASSERT_TRUE(other.held());
+    expectError(ErrorKind::CannotWrite, "another process", [&] { evaluate(settings, directory / "e", {}); });
+  }
+  settings.profile.train.device = "cuda:99";
+  expectError(ErrorKind::Unavailable, "cuda", [&] { evaluate(settings, directory / "e", {}); });
+  EXPECT_EQ(bytesOf(row), before);
+  EXPECT_EQ(bytesOf(results), said);
+  EXPECT_TRUE(std::filesystem::exists(directory / "e/runs/original_beta-vae_0/checkpoint.h5"));
 }
 
 // A process that is killed leaves a run.json of before its last checkpoint.

@@ -26,6 +26,21 @@ inline void rewriteAttribute(const std::string& path, const std::string& name, c
   H5Fclose(file);
 }
 
+// Puts another text there, of any length.
+inline void replaceAttribute(const std::string& path, const std::string& name, const std::string& text) {
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+  EXPECT_GE(H5Adelete(file, name.c_str()), 0);
+  const hid_t type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(type, text.size() + 1);
+  const hid_t space = H5Screate(H5S_SCALAR);
+  const hid_t attribute = H5Acreate2(file, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT);
+  EXPECT_GE(H5Awrite(attribute, type, text.c_str()), 0);
+  H5Aclose(attribute);
+  H5Sclose(space);
+  H5Tclose(type);
+  H5Fclose(file);
+}
+
 // The same of an unsigned number of 64 bits.
 inline void rewriteAttribute(const std::string& path, const std::string& name, std::uint64_t number) {
   const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
