@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "core/version.h"
 #include "tools/terminal.h"
+#include "variants/expression.h"
 
 namespace po = boost::program_options;
 
@@ -321,9 +322,10 @@ void Arguments::refuseToReplaceInputs() const {
     std::error_code none;
     if (target.empty() || !std::filesystem::is_regular_file(target, none)) continue;
     for (const std::string& input : inputs) {
-      // As it is, or the file of NAME=FILE+variant:...
+      // As it is, the file of NAME=FILE+variant:..., or psi's.
       const std::string named = input.substr(input.find('=') + 1);
-      for (const std::string& file : {input, input.substr(0, input.find('+')), named.substr(0, named.find('+'))}) {
+      for (const std::string& file :
+           {input, input.substr(0, input.find('+')), named.substr(0, named.find('+')), psiPathOf(input)}) {
         if (std::filesystem::equivalent(file, target, none))
           throw Error(ErrorKind::CannotWrite, "'" + target + "' is what is read: --" + output + " would replace it",
                       "write to another name");

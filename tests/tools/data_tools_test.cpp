@@ -208,11 +208,14 @@ TEST(Tools, ForceNeverReplacesWhatIsRead) {
   const std::string file = d / "x.h5", in = "cd " + d.path() + "; offaxis ";
   ASSERT_EQ(shell(in + "render xysquares --indices 0:40 -o x.h5").code, 0);
   ASSERT_EQ(shell(in + "emit x.h5+noise:eps=0.1 -o n.h5").code, 0);
+  ASSERT_EQ(shell("cd " + d.path() + "; echo psi > psi.h5; echo psi > a,b.h5").code, 0);
   const std::string before = contentsOf(file), noise = contentsOf(d / "n.h5");
   for (const char* command :
        {"inspect x.h5 --png x.h5", "inspect x.h5+noise:eps=0.1 --png ./x.h5", "verify n.h5 -o n.h5",
         "verify n.h5 --original x.h5 --worst x.h5", "diff n.h5 x.h5 --png x.h5", "emit x.h5+noise:eps=0.1 -o x.h5",
-        "inspect n.h5 other=x.h5 --picture comparison --png x.h5"}) {
+        "inspect n.h5 other=x.h5 --picture comparison --png x.h5", "emit xysquares+modified:psi=psi.h5 -o psi.h5",
+        "emit xysquares --variant modified --psi psi.h5 -o psi.h5",
+        "emit 'xysquares:spacing=1+permuted:seed=2,psi=a\\,b.h5' -o a,b.h5"}) {
     const Outcome refused = shell(in + command + " --force");
     EXPECT_EQ(refused.code, 4) << command << refused.err;
     EXPECT_NE(refused.err.find("is what is read"), std::string::npos) << command << refused.err;
