@@ -431,8 +431,9 @@ WriteReport writeImageFile(const Source& source, const std::string& path, const 
   }
   const std::uint64_t bytes = info.shape.bytes();
   if (settings.imagesPerChunk > kMostImagesPerChunk || settings.imagesPerChunk * bytes > kMaxImageBytes) {
-    throw Error(ErrorKind::Usage, std::to_string(settings.imagesPerChunk) + " images of " + toString(info.shape) +
-                                      " are too many for a chunk of " + path,
+    throw Error(ErrorKind::Usage,
+                std::to_string(settings.imagesPerChunk) + " images of " + toString(info.shape) +
+                    " are too many for a chunk of " + path,
                 "give at most " + std::to_string(std::min(kMostImagesPerChunk, kMaxImageBytes / bytes)));
   }
   const std::uint64_t rowsPerChunk =

@@ -43,8 +43,8 @@ struct WriteSettings {
   Overwrite overwrite = Overwrite::Refuse;
   int deflateLevel = 1;  // 1 .. 12; every level gives the same content root
   Coincidences coincidences = Coincidences::AskSource;
-  // Images that are compressed together, 1 .. kMostImagesPerChunk, and read together; 0: as many as fit into 96 KiB. The
-  // content root does not depend on it.
+  // Images that are compressed together, 1 .. kMostImagesPerChunk, and read together; 0: as many as fit into 96 KiB.
+  // The content root does not depend on it.
   std::uint64_t imagesPerChunk = 0;
 };
 constexpr std::uint64_t kMostImagesPerChunk = 256;
