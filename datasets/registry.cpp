@@ -10,21 +10,47 @@
 
 namespace offaxis {
 
-KeyValues::KeyValues(std::string owner, const std::string& text) : owner_(std::move(owner)) {
+std::vector<Setting> splitSettings(const std::string& text) {
+  std::vector<Setting> settings;
   for (std::size_t at = 0; at < text.size(); ++at) {
-    std::string item;
+    Setting setting;
+    bool inValue = false;
+    setting.begin = at;
     for (; at < text.size() && text[at] != ','; ++at) {
-      if (text.compare(at, 2, "\\,") == 0) ++at;
-      item += text[at];
+      if (!inValue && text[at] == '=') {
+        setting.valueBegin = at + 1;
+        inValue = true;
+        continue;
+      }
+      if (text.compare(at, 2, "\\,") == 0 || text.compare(at, 2, "\\\\") == 0) ++at;
+      (inValue ? setting.value : setting.key) += text[at];
     }
-    const std::size_t equals = item.find('=');
-    if (equals == std::string::npos || equals == 0 || equals + 1 == item.size()) {
-      throw Error(ErrorKind::Usage, "'" + item + "' in the settings of " + owner_ + " is not key=value",
+    setting.end = at;
+    if (!inValue) setting.valueBegin = at;
+    settings.push_back(std::move(setting));
+  }
+  return settings;
+}
+
+std::string escapedSetting(const std::string& value) {
+  std::string written;
+  for (const char letter : value) {
+    if (letter == ',' || letter == '\\') written += '\\';
+    written += letter;
+  }
+  return written;
+}
+
+KeyValues::KeyValues(std::string owner, const std::string& text) : owner_(std::move(owner)) {
+  for (const Setting& setting : splitSettings(text)) {
+    if (setting.key.empty() || setting.value.empty()) {
+      throw Error(ErrorKind::Usage,
+                  "'" + text.substr(setting.begin, setting.end - setting.begin) + "' in the settings of " + owner_ +
+                      " is not key=value",
                   "write " + owner_ + ":key=value,key=value");
     }
-    if (!values_.emplace(item.substr(0, equals), item.substr(equals + 1)).second) {
-      throw Error(ErrorKind::Usage, "'" + item.substr(0, equals) + "' is given twice for " + owner_);
-    }
+    if (!values_.emplace(setting.key, setting.value).second)
+      throw Error(ErrorKind::Usage, "'" + setting.key + "' is given twice for " + owner_);
   }
 }
 

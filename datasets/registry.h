@@ -10,11 +10,21 @@
 
 namespace offaxis {
 
+// One "key=value" of a source expression's settings, which commas part. Within a value "\\," is a comma and "\\\\" a
+// backslash; a backslash before anything else is itself.
+struct Setting {
+  std::string key, value;                         // as they are meant, without escapes; no value where there is no '='
+  std::size_t begin = 0, valueBegin = 0, end = 0;  // where they stand in the text as they are written
+};
+std::vector<Setting> splitSettings(const std::string& text);
+// A value as splitSettings() reads it.
+std::string escapedSetting(const std::string& value);
+
 // "key=value" settings of a source expression, consumed one by one; done() refuses what nobody asked for.
 class KeyValues {
  public:
-  // `owner` is named in errors: "xysquares". A comma within a value is written "\,". Throws Error(Usage) for text that
-  // is not key=value[,key=value...].
+  // `owner` is named in errors: "xysquares"; `text` is read as by splitSettings(). Throws Error(Usage) for text that is
+  // not key=value[,key=value...].
   KeyValues(std::string owner, const std::string& text);
   KeyValues(std::string owner, std::map<std::string, std::string> values);
 

@@ -325,7 +325,7 @@ void Arguments::refuseToReplaceInputs() const {
       // As it is, the file of NAME=FILE+variant:..., or psi's.
       const std::string named = input.substr(input.find('=') + 1);
       for (const std::string& file :
-           {input, input.substr(0, input.find('+')), named.substr(0, named.find('+')), psiPathOf(input)}) {
+           {input, splitExpression(input).base, splitExpression(named).base, psiPathOf(input)}) {
         if (std::filesystem::equivalent(file, target, none))
           throw Error(ErrorKind::CannotWrite, "'" + target + "' is what is read: --" + output + " would replace it",
                       "write to another name");

@@ -245,15 +245,27 @@ class Evaluation {
     if (settings_.overwrite) clear();
     writeResults();  // fails early where the directory is not writable
     train(open);
-    // What other processes made meanwhile.
-    for (std::size_t i = 0; i < cells_.size(); ++i) {
-      if (!rows_[i]) rows_[i] = readRow(cells_[i]);
-    }
-    writeResults();
+    // Two processes may end at once: one may write what it read before the other's last row over that one's results. So
+    // each looks again after it wrote, and the last to write has all.
+    readOthers();
+    do {
+      writeResults();
+    } while (readOthers());
     return finish();
   }
 
  private:
+  // Takes over what other processes have made meanwhile; whether that was any.
+  bool readOthers() {
+    bool any = false;
+    for (std::size_t i = 0; i < cells_.size(); ++i) {
+      if (rows_[i]) continue;
+      rows_[i] = readRow(cells_[i]);
+      any = any || rows_[i].has_value();
+    }
+    return any;
+  }
+
   SeedRange seedsOf(const EvaluationArm& arm) const {
     if (!arm.seeds.empty()) return arm.seeds;
     return settings_.seeds.empty() ? SeedRange{0, settings_.profile.seeds} : settings_.seeds;

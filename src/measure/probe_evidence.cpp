@@ -39,15 +39,37 @@ struct ProbeRuns {
   std::string root;  // the content root that all of them name
 };
 
+// By factor, the share of its commonest level among the source's images: what the best constant guess scores.
+std::vector<double> commonestShares(const Source& source) {
+  const FactorGrid& grid = source.info().grid;
+  std::vector<double> shares;
+  if (source.size() == grid.size()) {
+    for (const Factor& factor : grid.factors()) shares.push_back(1 / static_cast<double>(factor.size()));
+    return shares;
+  }
+  std::vector<std::vector<std::uint64_t>> counts;
+  for (const Factor& factor : grid.factors()) counts.emplace_back(factor.size());
+  std::vector<std::uint32_t> levels(counts.size());
+  for (std::uint64_t row = 0; row < source.size(); ++row) {
+    grid.levelsOf(source.gridIndex(row), levels.data());
+    for (std::size_t k = 0; k < levels.size(); ++k) ++counts[k][levels[k]];
+  }
+  for (const std::vector<std::uint64_t>& of : counts)
+    shares.push_back(static_cast<double>(*std::max_element(of.begin(), of.end())) / static_cast<double>(source.size()));
+  return shares;
+}
+
 class Reader {
  public:
   Reader(const std::string& path, const Source& modified, const std::vector<std::string>& originals)
       : path_(path), originals_(originals), modified_(modified), mine_(sourceIdentity(modified)) {
-    for (const Factor& factor : modified.info().grid.factors()) {
-      all_.push_back(factor.name);
-      if (factor.size() < 2) continue;
-      names_.push_back(factor.name);
-      chances_.push_back(1 / static_cast<double>(factor.size()));
+    const std::vector<double> commonest = commonestShares(modified);
+    const std::vector<Factor>& factors = modified.info().grid.factors();
+    for (std::size_t k = 0; k < factors.size(); ++k) {
+      all_.push_back(factors[k].name);
+      if (factors[k].size() < 2) continue;
+      names_.push_back(factors[k].name);
+      chances_.push_back(commonest[k]);
     }
   }
 
@@ -219,7 +241,8 @@ std::vector<std::string> factorsBelowMargin(const ProbeEvidence& evidence, doubl
 std::vector<std::string> factorsNotRead(const ProbeEvidence& evidence, double margin) {
   std::vector<std::string> names;
   for (const ProbeFactor& factor : evidence.factors) {
-    if (factor.original - factor.chance <= margin + kRounding) names.push_back(factor.name);
+    const bool varies = factor.chance < 1;  // where all images show one level there is nothing to lose
+    if (varies && factor.original - factor.chance <= margin + kRounding) names.push_back(factor.name);
   }
   return names;
 }

@@ -14,7 +14,7 @@ struct ProbeFactor {
   std::string name;
   double original = 0, modified = 0;  // mean accuracy over the paired seeds, 0 .. 1
   PairedDifference difference;        // modified - original, paired by seed
-  double chance = 0;                  // the accuracy of a guess: 1 / levels
+  double chance = 0;                  // of the best constant guess: the share of the commonest level
   double lowest = 0;                  // lowerBound() of the differences: what the margin is held against
 };
 

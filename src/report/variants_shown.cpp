@@ -14,24 +14,22 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// "key=value" of the part of an expression behind its '+'; "" where it is not there.
-std::string settingOf(const std::string& expression, const std::string& key) {
-  const std::size_t plus = expression.rfind('+');
-  if (plus == std::string::npos) return {};
-  std::size_t at = expression.find(key + "=", plus);
-  if (at == std::string::npos) return {};
-  at += key.size() + 1;
-  return expression.substr(at, expression.find(',', at) - at);
+// A setting of NAME:key=value,..; "" where it is not there.
+std::string settingOf(const std::string& named, const std::string& key) {
+  const std::size_t colon = named.find(':');
+  if (colon == std::string::npos) return {};
+  for (const Setting& setting : splitSettings(named.substr(colon + 1))) {
+    if (setting.key == key) return setting.value;
+  }
+  return {};
 }
 
 // 0 where it names none, or none that is a number.
 std::uint32_t sizeOf(const std::string& resolved) {
-  const std::string base = resolved.substr(0, resolved.find('+'));
-  const std::size_t at = base.find("size=");
-  if (at == std::string::npos) return 0;
+  const std::string size = settingOf(splitExpression(resolved).base, "size");
+  if (size.empty()) return 0;
   try {
-    return static_cast<std::uint32_t>(
-        parseUnsigned(base.substr(at + 5, base.find(',', at) - at - 5), "size", 1, 1u << 16));
+    return static_cast<std::uint32_t>(parseUnsigned(size, "size", 1, 1u << 16));
   } catch (const Error&) {
     return 0;
   }
@@ -77,7 +75,7 @@ void addEvaluation(const FoundEvaluation& found, PsiFinder& psi, std::vector<Sho
     variant.name = name;
     variant.expression = source.at("expression").get<std::string>();
     const std::string resolved = source.value("resolved", variant.expression);
-    variant.psiSha256 = settingOf(resolved, "psi_sha256");
+    variant.psiSha256 = settingOf(splitExpression(resolved).variant.value_or(""), "psi_sha256");
     variant.size = sizeOf(resolved);
     const std::string named = psiPathOf(variant.expression);
     if (!named.empty()) {

@@ -89,16 +89,17 @@ std::size_t variantStart(const std::string& text) {
   return exists(before) || findDatasetFamily(before.substr(0, before.find(':'))) ? last : std::string::npos;
 }
 
-// Where the value of the variant's psi= begins and ends; begin = end where there is none.
-std::pair<std::size_t, std::size_t> psiValue(const std::string& expression) {
+// The variant's psi=, placed within the expression.
+std::optional<Setting> psiSetting(const std::string& expression) {
   const std::size_t plus = variantStart(expression);
-  if (plus == std::string::npos) return {0, 0};
-  for (std::size_t at = expression.find(':', plus); at < expression.size();) {
-    const std::size_t begin = at + 1;
-    for (++at; at < expression.size() && (expression[at] != ',' || expression[at - 1] == '\\');) ++at;
-    if (expression.compare(begin, 4, "psi=") == 0) return {begin + 4, at};
+  const std::size_t colon = plus == std::string::npos ? plus : expression.find(':', plus);
+  if (colon == std::string::npos) return std::nullopt;
+  for (Setting setting : splitSettings(expression.substr(colon + 1))) {
+    if (setting.key != "psi") continue;
+    for (std::size_t* at : {&setting.begin, &setting.valueBegin, &setting.end}) *at += colon + 1;
+    return setting;
   }
-  return {0, 0};
+  return std::nullopt;
 }
 
 }  // namespace
@@ -156,20 +157,14 @@ SplitExpression splitExpression(const std::string& expression) {
 }
 
 std::string psiPathOf(const std::string& expression) {
-  const auto [begin, end] = psiValue(expression);
-  std::string path;
-  for (std::size_t at = begin; at < end; ++at) {
-    if (expression.compare(at, 2, "\\,") != 0) path += expression[at];
-  }
-  return path;
+  const std::optional<Setting> psi = psiSetting(expression);
+  return psi ? psi->value : std::string();
 }
 
 std::string withPsiPath(const std::string& expression, const std::string& path) {
-  const auto [begin, end] = psiValue(expression);
-  if (begin == end) return expression;
-  std::string written;
-  for (const char letter : path) written += letter == ',' ? std::string("\\,") : std::string(1, letter);
-  return expression.substr(0, begin) + written + expression.substr(end);
+  const std::optional<Setting> psi = psiSetting(expression);
+  if (!psi) return expression;
+  return expression.substr(0, psi->valueBegin) + escapedSetting(path) + expression.substr(psi->end);
 }
 
 SourcePtr applyVariant(SourcePtr parent, const std::string& variant) {

@@ -2,7 +2,7 @@
 //   BASE[+VARIANT[:key=value,...]]
 //   BASE: a dataset's name with settings (xysquares:spacing=3) or a file, either with size=S to average images down
 //   VARIANT: one of variantKinds()
-// A comma within a value, of a path say, is written "\,".
+// Within a value, of a path say, a comma is written "\," and a backslash "\\" (splitSettings() in datasets/registry.h).
 #pragma once
 
 #include <cstdint>

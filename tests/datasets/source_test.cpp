@@ -102,6 +102,19 @@ TEST(Expression, NamesTheSource) {
   EXPECT_EQ(info.expression(), "toy:a=1,size=4+noise:eps=0.1,seed=7");
 }
 
+TEST(Settings, ComeBackAsTheyWereWritten) {
+  const std::vector<std::string> values{"a", "a,b", "\\", "a\\", "\\,", ",\\", "\\\\,,\\", "x=y", "dir\\n/psi,2.h5"};
+  std::string text;
+  for (const std::string& value : values) text += (text.empty() ? "k=" : ",k=") + escapedSetting(value);
+  const std::vector<Setting> settings = splitSettings(text);
+  ASSERT_EQ(settings.size(), values.size()) << text;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    EXPECT_EQ(settings[i].key, "k");
+    EXPECT_EQ(settings[i].value, values[i]);
+    EXPECT_EQ(text.substr(settings[i].valueBegin, settings[i].end - settings[i].valueBegin), escapedSetting(values[i]));
+  }
+}
+
 TEST(KeyValues, AreStrict) {
   KeyValues good("toy", "a=1,b=x");
   EXPECT_EQ(good.integer("a", 0, 0, 9), 1u);
@@ -116,6 +129,10 @@ TEST(KeyValues, AreStrict) {
   EXPECT_EQ(commas.text("a", ""), "1,b=2");
   EXPECT_EQ(commas.text("c", ""), "\\x");
   commas.done();
+  KeyValues backslashes("toy", "a=x\\\\,b=\\\\\\,");  // a=x\\,b=\\\,
+  EXPECT_EQ(backslashes.text("a", ""), "x\\");
+  EXPECT_EQ(backslashes.text("b", ""), "\\,");
+  backslashes.done();
   KeyValues unknown("toy", "z=1");
   unknown.text("a", "");
   expectError(ErrorKind::Usage, "no setting 'z'", [&] { unknown.done(); });

@@ -132,6 +132,24 @@ TEST_F(ProbeEvidenceTest, ADropOfJustTheMarginIsWithin) {
   EXPECT_EQ(factorsBelowMargin(read(), 0.0199), std::vector<std::string>{"factor2"});
 }
 
+// Of twelve images nine show level 0 of factor1 and all show level 0 of factor0.
+TEST_F(ProbeEvidenceTest, OfAPartOfTheGridAGuessKnowsTheCommonestLevel) {
+  std::vector<std::uint64_t> rows;
+  for (const std::uint32_t level1 : {0u, 0u, 0u, 0u, 1u, 0u, 2u, 3u, 0u, 0u, 0u, 0u})
+    rows.push_back(original_.info().grid.indexOf({0, level1, static_cast<std::uint32_t>(rows.size() % 2)}));
+  const SourcePtr part = subset(std::make_shared<MemorySource>(modified_), rows);
+  results_["sources"]["psi@0:3"]["identity"] = sourceIdentity(*part);
+  results_["rows"] = {probeRow("original", 0, {1, 0.8, 1}), probeRow("original", 1, {1, 0.8, 1}),
+                      probeRow("psi", 0, {1, 0.8, 1}), probeRow("psi", 1, {1, 0.8, 1})};
+  writeTextFile(path_, results_.dump(), Overwrite::Replace);
+  const ProbeEvidence evidence = readProbeEvidence(path_, *part, {sourceIdentity(original_)});
+  EXPECT_EQ(evidence.factors[0].chance, 1);
+  EXPECT_EQ(evidence.factors[1].chance, 0.75);
+  EXPECT_EQ(evidence.factors[2].chance, 0.5);
+  EXPECT_EQ(factorsNotRead(evidence, 0.0501), std::vector<std::string>{"factor1"}) << "factor0 has nothing to lose";
+  EXPECT_TRUE(factorsNotRead(evidence, 0.0499).empty());
+}
+
 TEST_F(ProbeEvidenceTest, ProbesThatReadNothingShowNothing) {
   const double chance = 1.0 / static_cast<double>(original_.info().grid.factors()[1].size());
   results_["rows"] = {probeRow("original", 0, {1, chance + 0.01, 1}), probeRow("original", 1, {1, chance + 0.03, 1}),

@@ -58,6 +58,10 @@ TEST(Expression, PathsMayHoldCommas) {
   EXPECT_EQ(source->info().settings.at("psi_sha256"), toHex(sha256OfFile(run + "/psi.h5")));
   EXPECT_EQ(withPsiPath(named, "b.h5"), "xysquares:spacing=1+permuted:seed=3,psi=b.h5");
   EXPECT_EQ(psiPathOf("xysquares:spacing=1+modified:psi=b.h5"), "b.h5");
+  const std::string odd = "C:\\x\\,y\\";  // a path that ends in a backslash, before another setting
+  const std::string before = withPsiPath("xysquares:spacing=1+permuted:psi=a.h5,seed=3", odd);
+  EXPECT_EQ(psiPathOf(before), odd);
+  EXPECT_EQ(withPsiPath(before, "a.h5"), "xysquares:spacing=1+permuted:psi=a.h5,seed=3");
   for (const char* none : {"xysquares:spacing=1", "xysquares+noise:eps=0.1", "xysquares+noise", "x+y:psi=z"}) {
     EXPECT_EQ(psiPathOf(none), "") << none;
     EXPECT_EQ(withPsiPath(none, "b.h5"), none);
