@@ -13,7 +13,7 @@ namespace offaxis {
 // One "key=value" of a source expression's settings, which commas part. Within a value "\\," is a comma and "\\\\" a
 // backslash; a backslash before anything else is itself.
 struct Setting {
-  std::string key, value;                         // as they are meant, without escapes; no value where there is no '='
+  std::string key, value;                          // as they are meant, without escapes; no value where there is no '='
   std::size_t begin = 0, valueBegin = 0, end = 0;  // where they stand in the text as they are written
 };
 std::vector<Setting> splitSettings(const std::string& text);
