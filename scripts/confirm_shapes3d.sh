@@ -8,5 +8,6 @@ psi_seeds=(351 352 353) model_seed=8000
 hues="'pairs:floor_hue,wall_hue;pairs:wall_hue,object_hue;pairs:floor_hue,object_hue'"
 common="--loss bernoulli --codes angles --inputs factors --ladder 0.38,0.38,0.38 --rotation $hues --restrain images"
 trained="--energy 0.1 --separation 10 --warmup-steps 500 --psi-steps 400 --fresh-steps 500"
+untrained="--energy 0 --separation 0"
 evaluation="--steps 2500 --latents 6 --beta 16"
 source "$(dirname "$0")/confirmation.sh"

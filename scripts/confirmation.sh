@@ -6,6 +6,7 @@
 #   model_seed    the first of the twelve model seeds, four a perturbation
 #   common        options of offaxis manipulate for every psi
 #   trained       further ones for those that are trained
+#   untrained     further ones for those that are not, where its folders were made with other defaults
 #   evaluation    options of offaxis evaluate
 # and take: [ROUNDS=4] confirm_*.sh OUT [BUILD [OPTIONS OF offaxis evaluate..]]
 # Resumable; several processes may share OUT once the perturbations are there.
@@ -19,7 +20,7 @@ common="$common --eps $eps -t 1 -q"
 for seed in "${psi_seeds[@]}"; do
   echo "$common $trained --seed $seed -o $out/psi-$seed"
   echo "$common $trained --seed $seed --sign -1 -o $out/flipped-$seed"
-  echo "$common --warmup-steps 1 --psi-steps 0 --fresh-steps 1 --seed $seed -o $out/untrained-$seed"
+  echo "$common ${untrained:-} --warmup-steps 1 --psi-steps 0 --fresh-steps 1 --seed $seed -o $out/untrained-$seed"
 done | xargs -P "$(nproc)" -L 1 offaxis manipulate "$dataset"
 
 # Round by round, so that an unfinished grid has whole comparisons for every perturbation.

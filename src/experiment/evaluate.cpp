@@ -19,7 +19,8 @@
 #include "core/text.h"
 #include "datasets/content.h"
 #include "experiment/encoder_codes.h"
-#include "experiment/probe_json.h"
+#include "experiment/grid_progress.h"
+#include "experiment/rotated_axes.h"
 #include "learn/cached_source.h"
 #include "learn/encode.h"
 #include "measure/metrics.h"
@@ -51,38 +52,6 @@ struct Cell {
   std::uint64_t seed;
 };
 
-// Runs side by side report to one bar: their steps add up, their own beginnings and ends are not shown. One of the
-// workers, the one that leads, shows the loss of its run.
-class GridProgress final : public Progress {
- public:
-  GridProgress(const Context& outer, bool leads, const std::function<std::string()>& count)
-      : outer_(outer), leads_(leads), count_(count) {}
-  void begin(const std::string&, std::uint64_t, const std::string& unit, std::uint64_t done) override {
-    training_ = unit == "steps";
-    if (!training_ || done <= counted_) return;
-    outer_.advance(done - counted_);
-    counted_ = done;
-  }
-  void advance(std::uint64_t units) override {
-    if (!training_) return;
-    counted_ += units;
-    outer_.advance(units);
-  }
-  // What follows belongs to another run. One run may be trained in several stretches.
-  void nextRun() { counted_ = 0; }
-  void status(const std::string& text) override {
-    if (leads_ && training_) outer_.status(text + "  " + count_());
-  }
-  void end() override { training_ = false; }
-  void note(const std::string&) override {}
-
- private:
-  const Context& outer_;
-  bool leads_ = false, training_ = false;
-  std::uint64_t counted_ = 0;  // steps of this run that the bar has
-  const std::function<std::string()>& count_;
-};
-
 // Whether two objects say the same, in whatever order.
 bool sameContent(const Json& a, const Json& b) {
   return nlohmann::json(a) == nlohmann::json(b);
@@ -94,52 +63,6 @@ constexpr const char* kDefinition = "source_definition";
 Json comparable(Json here, const Json& there) {
   if (!there.is_object() || !there.contains(kDefinition)) here.erase(kDefinition);
   return here;
-}
-
-Json summaryJson(const Summary& summary, const std::vector<std::uint64_t>& seeds, const std::string& baseline) {
-  Json points = Json::array();
-  for (std::size_t i = 0; i < seeds.size(); ++i) points.push_back({{"seed", seeds[i]}, {"value", summary.points[i]}});
-  Json json{{"mean", summary.mean}, {"sd", summary.sd}, {"points", std::move(points)}};
-  if (!baseline.empty()) {
-    const PairedDifference& d = summary.difference;
-    json["difference"] = {{"from", baseline}, {"pairs", d.pairs},
-                          {"mean", d.mean},   {"interval_95", {d.interval.low, d.interval.high}},
-                          {"p", d.p},         {"p_holm", summary.pHolm}};
-  }
-  return json;
-}
-
-Json summaryJson(const ProbeSummary& probe, const std::vector<std::uint64_t>& seeds, const std::string& baseline) {
-  Json json = summaryJson(probe.mean, seeds, baseline);
-  json["test_images"] = probe.testImages;
-  json["train_images"] = probe.trainImages;
-  Json factors = Json::object();
-  for (const ProbeSummary::Of& of : probe.factors) {
-    Json factor = summaryJson(of.accuracy, seeds, baseline);
-    factor["levels"] = of.means.levels;
-    factor["ceiling"] = of.means.ceiling;
-    factor["cross_entropy"] = of.means.crossEntropy;
-    if (of.means.error) factor["error"] = *of.means.error;
-    factors[of.factor] = std::move(factor);
-  }
-  json["per_factor"] = std::move(factors);
-  return json;
-}
-
-Json summaryJson(const EvaluationSummary& summary, const std::string& baseline) {
-  Json json{{"variant", summary.variant}, {"model", summary.model}, {"runs", summary.seeds.size()}};
-  if (summary.probe) {
-    json["probe"] = summaryJson(*summary.probe, summary.seeds, baseline);
-    json["seconds"] = summary.seconds;
-    return json;
-  }
-  json["mig"] = summaryJson(summary.mig, summary.seeds, baseline);
-  json["rotated_mig"] = summaryJson(summary.rotated, summary.seeds, baseline);
-  json["active_units"] = summary.activeUnits;
-  json["reconstruction"] = summary.reconstruction;
-  json["kl"] = summary.kl;
-  json["seconds"] = summary.seconds;
-  return json;
 }
 
 // The arms' sources, by expression. They share what they have in common: variants of one base read one cached copy of
@@ -306,44 +229,12 @@ class Evaluation {
     }
   }
 
-  // What rotated MIG is measured against.
-  struct Rotated {
-    std::string coordinates = "levels";  // see FactorCoordinates
-    std::vector<double> matrix;          // [D,D]; empty where no two factors vary
-    bool operator!=(const Rotated& o) const { return coordinates != o.coordinates || matrix != o.matrix; }
-  };
-
-  // The coordinates that psi was trained to rotate; psi's own R where its file does not say.
-  Rotated rotatedOf(const std::string& path) const {
-    const PsiNetwork psi = PsiNetwork::load(path);
-    const Json made = Json::parse(psi.provenance, nullptr, false);
-    try {
-      return rotatedAs(made, psi);
-    } catch (const Error& error) {
-      throw Error(ErrorKind::BadFile, path + ": its provenance names no rotation: " + error.what(), error.hint());
-    }
-  }
-
-  Rotated rotatedAs(const Json& made, const PsiNetwork& psi) const {
-    auto has = [&](const char* key) { return made.is_object() && made.contains(key) && made[key].is_string(); };
-    Rotated result;
-    if (has("codes"))
-      result.coordinates = codesSpecs(made["codes"])[0];  // as rotations: the first is what psi starts from
-    if (!psi.features.rotation.empty() && result.coordinates == "levels") {
-      result.matrix = psi.features.rotation;
-    } else if (has("rotation") && made.contains("seed") && made["seed"].is_number_unsigned()) {
-      result.matrix = FactorCoordinates(result.coordinates, first().grid)
-                          .rotation(rotationSpecs(made["rotation"])[0], first().grid, made["seed"]);
-    }
-    return result;
-  }
-
   void findRotation() {
     std::string from;  // the arm whose psi R came from
     for (const OpenArm& arm : arms_) {
       const std::string path = psiPathOf(arm.arm.expression);
       if (path.empty()) continue;
-      Rotated rotated = rotatedOf(path);
+      RotatedAxes rotated = rotatedAxesOf(path, first().grid);
       if (rotated.matrix.empty()) continue;
       if (!from.empty() && rotated != rotated_) {
         throw Error(ErrorKind::Usage, arm.arm.label() + "'s psi was made with another rotation than " + from + "'s",
@@ -380,12 +271,6 @@ class Evaluation {
                       " holds now",
                   "use another directory, the same file, or --force to train anew");
     }
-  }
-
-  MigResult rotatedScore(const CodeView& view) const {
-    if (rotated_.matrix.empty()) return {};
-    return rotatedMig(view, coordinatesOf(view, FactorCoordinates(rotated_.coordinates, first().grid)),
-                      rotated_.matrix);
   }
 
   TrainSettings trainSettings(const Cell& cell) const {
@@ -510,57 +395,15 @@ class Evaluation {
       const Json identity = comparable(identityOf(cell), json.at("identity"));
       if (!sameContent(json.at("identity"), identity)) refuse(path, json.at("identity"), identity);
       if (json.at("status") != "complete") return std::nullopt;
-      EvaluationRow row;
-      row.variant = arms_[cell.arm].arm.name;
-      row.model = cell.model;
-      row.seed = cell.seed;
-      row.seconds = json.at("seconds");
-      if (isSupervised(cell.model)) {
-        row.probe = probeFromJson(json.at("probe"));
-        row.sourceRoot = json.value("source_root", "");
-        return row;
-      }
-      row.mig.value = json.at("mig").at("value");
-      row.mig.perFactor = json.at("mig").at("per_factor").get<std::vector<double>>();
-      row.rotated.value = json.at("rotated_mig").at("value");
-      row.rotated.perFactor = json.at("rotated_mig").at("per_factor").get<std::vector<double>>();
-      row.scores = json.value("scores", Json::object());
-      row.migOverSteps = stepScores(json.value("mig_over_steps", Json::array()));
-      row.reconstruction = json.at("reconstruction");
-      row.kl = json.at("kl");
-      row.activeUnits = json.at("active_units");
-      return row;
+      return rowFromJson(json);
     } catch (const nlohmann::json::exception& e) {
       throw Error(ErrorKind::BadFile, path + " is damaged: " + e.what(), "remove it, and its run is scored again");
     }
   }
 
-  Json rowJson(const EvaluationRow& row) const {
-    Json json{{"variant", row.variant}, {"model", row.model}, {"seed", row.seed}};
-    if (!row.error.empty()) {
-      json["error"] = row.error;
-      return json;
-    }
-    if (row.probe) {
-      json["probe"] = toJson(*row.probe);
-      if (!row.sourceRoot.empty()) json["source_root"] = row.sourceRoot;
-      json["seconds"] = row.seconds;
-      return json;
-    }
-    json["mig"] = {{"value", row.mig.value}, {"per_factor", row.mig.perFactor}};
-    json["rotated_mig"] = {{"value", row.rotated.value}, {"per_factor", row.rotated.perFactor}};
-    if (!row.migOverSteps.empty()) json["mig_over_steps"] = stepScoresJson(row.migOverSteps);
-    if (!row.scores.empty()) json["scores"] = row.scores;
-    json["active_units"] = row.activeUnits;
-    json["reconstruction"] = row.reconstruction;
-    json["kl"] = row.kl;
-    json["seconds"] = row.seconds;
-    return json;
-  }
-
   void writeRow(const Cell& cell, const EvaluationRow& row, const Json& identity) const {
     Json json{{"schema_version", kSchemaVersion}, {"status", row.error.empty() ? "complete" : "failed"}};
-    json.update(rowJson(row));
+    json.update(toJson(row));
     json["identity"] = identity;
     json["source"] = {{"expression", arms_[cell.arm].arm.expression}, {"identity", arms_[cell.arm].identity}};
     json["run"] = pathOf(cell) + "/run.json";  // versions, device, loss curve
@@ -623,22 +466,10 @@ class Evaluation {
     encodeSettings.device = settings_.profile.train.device;
     const Codes codes = encode(arms_[cell.arm].source, pathOf(cell), encodeSettings, context);
     row.mig = mig(viewOf(codes));
-    row.rotated = rotatedScore(viewOf(codes));
+    row.rotated = rotatedMig(viewOf(codes), rotated_, first().grid);
     row.reconstruction = trained.reconstruction;
     row.kl = trained.kl;
     row.activeUnits = trained.activeUnits;
-  }
-
-  static std::vector<StepScore> stepScores(const Json& json) {
-    std::vector<StepScore> scores;
-    for (const Json& point : json) scores.push_back({point.at("steps"), point.at("mig")});
-    return scores;
-  }
-
-  static Json stepScoresJson(const std::vector<StepScore>& scores) {
-    Json json = Json::array();
-    for (const StepScore& score : scores) json.push_back({{"steps", score.steps}, {"mig", score.mig}});
-    return json;
   }
 
   // Trains a run in stretches and scores it after each but the last, which is the caller's. The stretches end where the
@@ -649,7 +480,7 @@ class Evaluation {
     std::vector<StepScore> scores;
     std::uint64_t done = 0;
     try {
-      if (std::filesystem::exists(path)) scores = stepScores(Json::parse(readTextFile(path)));
+      if (std::filesystem::exists(path)) scores = stepScoresFromJson(Json::parse(readTextFile(path)));
       done = stepsTrained(pathOf(cell));
     } catch (const nlohmann::json::exception& e) {
       throw Error(ErrorKind::BadFile, pathOf(cell) + " is damaged: " + e.what(),
@@ -666,7 +497,7 @@ class Evaluation {
       encodeSettings.count = settings_.profile.encodeCount;
       encodeSettings.device = settings_.profile.train.device;
       scores.push_back({at, mig(viewOf(encode(arms_[cell.arm].source, pathOf(cell), encodeSettings, context))).value});
-      writeTextFile(path, stepScoresJson(scores).dump() + "\n", Overwrite::Replace);
+      writeTextFile(path, toJson(scores).dump() + "\n", Overwrite::Replace);
     }
     train.steps = all;
     return scores;
@@ -755,135 +586,19 @@ class Evaluation {
     }
   }
 
-  // A finished run of one variant and model, and the run of the same seed that it is compared with, if there is one.
-  struct Run {
-    const EvaluationRow* row;
-    std::size_t arm;
-    const EvaluationRow* partner;
-    std::size_t partnersArm;
-  };
-
   // Arms that show the same, such as one psi named twice, are one cluster.
-  std::size_t clusterOf(std::size_t arm) const {
-    std::size_t first = 0;
+  std::uint32_t clusterOf(std::size_t arm) const {
+    std::uint32_t first = 0;
     while (arms_[first].identity != arms_[arm].identity) ++first;
     return first;
   }
 
-  using Reading = std::function<double(const EvaluationRow&)>;
-
-  Summary summarised(const std::vector<Run>& runs, const Reading& read) const {
-    Summary summary;
-    std::vector<double> from, to;
-    std::vector<std::uint64_t> cluster;
-    for (const Run& run : runs) {
-      summary.points.push_back(read(*run.row));
-      if (run.partner == nullptr) continue;
-      from.push_back(read(*run.partner));
-      to.push_back(read(*run.row));
-      cluster.push_back(clusterOf(run.arm) * arms_.size() + clusterOf(run.partnersArm));
-    }
-    summary.mean = mean(summary.points);
-    summary.sd = standardDeviation(summary.points);
-    summary.difference = pairedDifference(from, to, cluster);
-    return summary;
-  }
-
-  static double averaged(const std::vector<Run>& runs, const Reading& read) {
-    std::vector<double> values;
-    for (const Run& run : runs) values.push_back(read(*run.row));
-    return mean(values);
-  }
-
-  ProbeSummary probeSummary(const std::vector<Run>& runs) const {
-    const ProbeResult& any = *runs[0].row->probe;
-    ProbeSummary summary;
-    summary.trainImages = any.trainImages;
-    summary.testImages = any.testImages;
-    summary.mean = summarised(runs, [](const EvaluationRow& row) { return row.probe->mean; });
-    for (std::size_t k = 0; k < any.factors.size(); ++k) {
-      const auto factor = [k](const EvaluationRow& row) -> const ProbedFactor& { return row.probe->factors.at(k); };
-      ProbeSummary::Of of{any.factors[k].name,
-                          summarised(runs, [&](const EvaluationRow& row) { return factor(row).accuracy; }),
-                          any.factors[k]};
-      of.means.accuracy = of.accuracy.mean;
-      of.means.crossEntropy = averaged(runs, [&](const EvaluationRow& row) { return factor(row).crossEntropy; });
-      if (of.means.error)
-        of.means.error = averaged(runs, [&](const EvaluationRow& row) { return factor(row).error.value_or(0); });
-      summary.factors.push_back(std::move(of));
-    }
-    return summary;
-  }
-
-  EvaluationSummary summaryOf(const std::string& variant, const std::string& model,
-                              const std::vector<Run>& runs) const {
-    EvaluationSummary summary;
-    summary.variant = variant;
-    summary.model = model;
-    for (const Run& run : runs) summary.seeds.push_back(run.row->seed);
-    summary.seconds = averaged(runs, [](const EvaluationRow& row) { return row.seconds; });
-    if (isSupervised(model)) {
-      summary.probe = probeSummary(runs);
-      return summary;
-    }
-    summary.mig = summarised(runs, [](const EvaluationRow& row) { return row.mig.value; });
-    summary.rotated = summarised(runs, [](const EvaluationRow& row) { return row.rotated.value; });
-    summary.activeUnits = averaged(runs, [](const EvaluationRow& row) { return static_cast<double>(row.activeUnits); });
-    summary.reconstruction = averaged(runs, [](const EvaluationRow& row) { return row.reconstruction; });
-    summary.kl = averaged(runs, [](const EvaluationRow& row) { return row.kl; });
-    return summary;
-  }
-
-  static void correct(const std::vector<Summary*>& family) {
-    std::vector<double> p;
-    for (const Summary* summary : family) p.push_back(summary->difference.p);
-    const std::vector<double> corrected = holm(p);
-    for (std::size_t i = 0; i < family.size(); ++i) family[i]->pHolm = corrected[i];
-  }
-
-  std::vector<Run> runsOf(const std::string& variant, const std::string& model) const {
-    std::map<std::uint64_t, std::pair<const EvaluationRow*, std::size_t>> baseline;  // by seed: row and arm
-    const auto each = [&](const std::string& name, const auto& body) {
-      for (std::size_t i = 0; i < cells_.size(); ++i) {
-        if (cells_[i].model == model && arms_[cells_[i].arm].arm.name == name && rows_[i] && rows_[i]->error.empty())
-          body(cells_[i], *rows_[i]);
-      }
-    };
-    each(against(), [&](const Cell& cell, const EvaluationRow& row) { baseline[cell.seed] = {&row, cell.arm}; });
-    std::vector<Run> runs;
-    each(variant, [&](const Cell& cell, const EvaluationRow& row) {
-      const auto partner = baseline.find(row.seed);
-      runs.push_back({&row, cell.arm, nullptr, 0});
-      if (partner == baseline.end()) return;
-      runs.back().partner = partner->second.first;
-      runs.back().partnersArm = partner->second.second;
-    });
-    return runs;
-  }
-
   void fillSummary() {
-    result_.summary.clear();
-    for (const std::string& model : settings_.models) {
-      const std::size_t before = result_.summary.size();
-      for (const std::string& variant : variants_) {
-        const std::vector<Run> runs = runsOf(variant, model);
-        if (!runs.empty())  // none made yet, or all failed: nothing can be said of it
-          result_.summary.push_back(summaryOf(variant, model, runs));
-      }
-      std::vector<Summary*> mig, rotated, means, factors;
-      for (std::size_t i = before; i < result_.summary.size(); ++i) {
-        EvaluationSummary& summary = result_.summary[i];
-        if (summary.variant == against()) continue;
-        if (!summary.probe) {
-          mig.push_back(&summary.mig);
-          rotated.push_back(&summary.rotated);
-          continue;
-        }
-        means.push_back(&summary.probe->mean);
-        for (ProbeSummary::Of& factor : summary.probe->factors) factors.push_back(&factor.accuracy);
-      }
-      for (const std::vector<Summary*>* family : {&mig, &rotated, &means, &factors}) correct(*family);
+    std::vector<FinishedRun> finished;
+    for (std::size_t i = 0; i < cells_.size(); ++i) {
+      if (rows_[i] && rows_[i]->error.empty()) finished.push_back({&*rows_[i], clusterOf(cells_[i].arm)});
     }
+    result_.summary = summarise(finished, variants_, settings_.models, against());
   }
 
   void calibrate() {
@@ -915,11 +630,11 @@ class Evaluation {
     }
     Json rows = Json::array();
     for (const auto& row : rows_) {
-      if (row) rows.push_back(rowJson(*row));
+      if (row) rows.push_back(toJson(*row));
     }
     Json summaries = Json::array();
     for (const EvaluationSummary& summary : result_.summary)
-      summaries.push_back(summaryJson(summary, summary.variant == against() ? "" : against()));
+      summaries.push_back(toJson(summary, summary.variant == against() ? "" : against()));
     Json results{{"schema_version", kSchemaVersion},
                  {"status", result_.complete ? "complete" : "partial"},
                  {"configuration", configuration()}};
@@ -971,7 +686,7 @@ class Evaluation {
   std::vector<std::string> variants_;  // the arms' names, in their order
   std::set<std::uint64_t> seeds_;
   std::vector<std::uint32_t> sizes_;
-  Rotated rotated_;
+  RotatedAxes rotated_;
   std::vector<std::string> metrics_;  // besides MIG
   std::vector<Cell> cells_;
   std::vector<std::optional<EvaluationRow>> rows_;

@@ -2,16 +2,14 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/context.h"
+#include "experiment/evaluation_row.h"
+#include "experiment/evaluation_summary.h"
 #include "experiment/profile.h"
-#include "learn/probe.h"
 #include "measure/mig.h"
-#include "measure/statistics.h"
 
 namespace offaxis {
 
@@ -56,63 +54,6 @@ struct EvaluateSettings {
   std::uint64_t pointsOnTheWay = 0;
   // Remove the runs that the directory holds of this grid first. Not while other processes are at them.
   bool overwrite = false;
-};
-
-struct StepScore {
-  std::uint64_t steps = 0;
-  double mig = 0;
-};
-
-struct EvaluationRow {
-  std::string variant;
-  std::string model;
-  std::uint64_t seed = 0;
-  std::string error;                 // of a failed run; empty otherwise
-  std::optional<ProbeResult> probe;  // of a supervised model, which has neither codes nor scores
-  std::string sourceRoot;            // content root (hex) of what a probe learnt and was tested on
-  MigResult mig;
-  MigResult rotated;                    // against R w: see measure/mig.h
-  std::vector<StepScore> migOverSteps;  // before the end; empty unless it was asked for
-  // {"dci": {..}, ..}, see measure/score_json.h; a metric that could not score the codes has an "error" instead.
-  nlohmann::ordered_json scores = nlohmann::ordered_json::object();
-  double reconstruction = 0;
-  double kl = 0;
-  std::uint64_t activeUnits = 0;
-  double seconds = 0;
-};
-
-struct Summary {
-  std::vector<double> points;  // by seed
-  double mean = 0;
-  double sd = 0;
-  PairedDifference difference;  // to the runs of the same model and seeds of the variant compared with
-  double pHolm = 1;             // difference.p, corrected for all variants of one model
-};
-
-// Accuracies on held-out images.
-struct ProbeSummary {
-  struct Of {
-    std::string factor;
-    Summary accuracy;    // pHolm: corrected for all variants and factors
-    ProbedFactor means;  // over the runs; its counts are those of one run
-  };
-  Summary mean;  // over the factors
-  std::vector<Of> factors;
-  std::uint64_t trainImages = 0;
-  std::uint64_t testImages = 0;
-};
-
-struct EvaluationSummary {
-  std::string variant;
-  std::string model;
-  std::vector<std::uint64_t> seeds;   // of the points
-  std::optional<ProbeSummary> probe;  // of a supervised model; what follows, but the seconds, is of the others
-  Summary mig;
-  Summary rotated;
-  double activeUnits = 0;  // means
-  double reconstruction = 0;
-  double kl = 0;
-  double seconds = 0;
 };
 
 struct EvaluationResult {
