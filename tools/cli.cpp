@@ -322,10 +322,11 @@ void Arguments::refuseToReplaceInputs() const {
     std::error_code none;
     if (target.empty() || !std::filesystem::is_regular_file(target, none)) continue;
     for (const std::string& input : inputs) {
-      // As it is, the file of NAME=FILE+variant:..., or psi's.
-      const std::string named = input.substr(input.find('=') + 1);
-      for (const std::string& file :
-           {input, splitExpression(input).base, splitExpression(named).base, psiPathOf(input)}) {
+      // A file, an expression, or NAME=EXPRESSION.
+      std::vector<std::string> files = filesReadBy(input.substr(input.find('=') + 1));
+      for (const std::string& file : filesReadBy(input)) files.push_back(file);
+      files.push_back(input);
+      for (const std::string& file : files) {
         if (std::filesystem::equivalent(file, target, none))
           throw Error(ErrorKind::CannotWrite, "'" + target + "' is what is read: --" + output + " would replace it",
                       "write to another name");

@@ -150,9 +150,16 @@ class Evaluation {
 
   EvaluationResult run() {
     std::error_code error;
+    // Before anything is made or removed; what is finished can be shown without the device that it was made on.
+    if (settings_.overwrite || !std::filesystem::exists(file("runs"), error))
+      checkDevice(settings_.profile.train.device);
     std::filesystem::create_directories(file("runs"), error);
     if (error)
       throw Error(ErrorKind::CannotWrite, "cannot make the directory " + directory_ + "/runs: " + error.message());
+    // Held by every process that fills the directory, and alone by one that empties it.
+    std::optional<FileLock> grid;
+    grid.emplace(file("runs/grid.lock"), settings_.overwrite ? FileLock::Kind::Exclusive : FileLock::Kind::Shared);
+    if (!grid->held()) refuseToJoin();
     if (!settings_.overwrite) {
       refuseOtherResults();
       for (std::size_t i = 0; i < cells_.size(); ++i) rows_[i] = readRow(cells_[i]);
@@ -164,8 +171,14 @@ class Evaluation {
     const std::size_t done = cells_.size() - open.size();
     if (done > 0)
       context_.note(std::to_string(done) + " of " + std::to_string(cells_.size()) + " runs were done already");
+    if (!open.empty()) checkDevice(settings_.profile.train.device);
     findRoots(open);
-    if (settings_.overwrite) clear();
+    if (settings_.overwrite) {
+      clear();
+      grid.reset();
+      grid.emplace(file("runs/grid.lock"), FileLock::Kind::Shared);
+      if (!grid->held()) refuseToJoin();  // another one that empties it was quicker
+    }
     writeResults();  // fails early where the directory is not writable
     train(open);
     // Two processes may end at once: one may write what it read before the other's last row over that one's results. So
@@ -257,20 +270,25 @@ class Evaluation {
   void findRoots(const std::vector<std::size_t>& open) {
     std::map<const Source*, std::string> roots;  // arms of one expression share their source
     for (const std::size_t i : open) {
-      OpenArm& arm = arms_[cells_[i].arm];
+      const SourcePtr& source = arms_[cells_[i].arm].source;
       if (!isSupervised(cells_[i].model)) continue;
-      std::string& root = roots[arm.source.get()];
-      if (root.empty()) root = toHex(contentRoot(*arm.source, context_));
-      arm.root = root;
+      std::string& root = roots[source.get()];
+      if (root.empty()) root = toHex(contentRoot(*source, context_));
+    }
+    for (OpenArm& arm : arms_) {
+      if (const auto root = roots.find(arm.source.get()); root != roots.end()) arm.root = root->second;
     }
     for (std::size_t i = 0; i < cells_.size(); ++i) {
-      const std::string& root = arms_[cells_[i].arm].root;
-      if (!rows_[i] || rows_[i]->sourceRoot.empty() || root.empty() || rows_[i]->sourceRoot == root) continue;
-      throw Error(ErrorKind::BadFile,
-                  pathOf(cells_[i]) + ".json was made with other images than " + arms_[cells_[i].arm].arm.expression +
-                      " holds now",
-                  "use another directory, the same file, or --force to train anew");
+      if (rows_[i]) refuseOtherImages(cells_[i], *rows_[i]);
     }
+  }
+
+  void refuseOtherImages(const Cell& cell, const EvaluationRow& row) const {
+    const OpenArm& arm = arms_[cell.arm];
+    if (row.sourceRoot.empty() || arm.root.empty() || row.sourceRoot == arm.root) return;
+    throw Error(ErrorKind::BadFile,
+                pathOf(cell) + ".json was made with other images than " + arm.arm.expression + " holds now",
+                "use another directory, the same file, or --force to train anew");
   }
 
   TrainSettings trainSettings(const Cell& cell) const {
@@ -365,12 +383,9 @@ class Evaluation {
   }
 
   // Removes what --force makes anew; what follows is an evaluation like any other, which can be interrupted and gone on
-  // with. Removes nothing where another process is at one of the runs.
+  // with. The grid's lock is held alone.
   void clear() const {
-    for (const Cell& cell : cells_) refuseUnlessFree(FileLock(pathOf(cell) + ".lock"));
     for (const Cell& cell : cells_) {
-      const FileLock claim(pathOf(cell) + ".lock");
-      refuseUnlessFree(claim);
       for (const char* made : {".json", "/checkpoint.h5", "/run.json", "/mig_over_steps.json"}) {
         std::error_code error;
         std::filesystem::remove(pathOf(cell) + made, error);
@@ -380,8 +395,10 @@ class Evaluation {
     }
   }
 
-  void refuseUnlessFree(const FileLock& claim) const {
-    if (claim.held()) return;
+  [[noreturn]] void refuseToJoin() const {
+    if (!settings_.overwrite)
+      throw Error(ErrorKind::CannotWrite, "another process is removing what " + directory_ + " holds (--force)",
+                  "start again in a moment: it is joined then");
     throw Error(ErrorKind::CannotWrite, "another process is filling " + directory_ + ", --force would undo its work",
                 "leave --force out to join it, or stop it first");
   }
@@ -395,7 +412,10 @@ class Evaluation {
       const Json identity = comparable(identityOf(cell), json.at("identity"));
       if (!sameContent(json.at("identity"), identity)) refuse(path, json.at("identity"), identity);
       if (json.at("status") != "complete") return std::nullopt;
-      return rowFromJson(json);
+      EvaluationRow row = rowFromJson(json);
+      row.sourceDefinition = json.at("identity").value(kDefinition, "");
+      refuseOtherImages(cell, row);
+      return row;
     } catch (const nlohmann::json::exception& e) {
       throw Error(ErrorKind::BadFile, path + " is damaged: " + e.what(), "remove it, and its run is scored again");
     }
@@ -509,6 +529,7 @@ class Evaluation {
     row.variant = arm.arm.name;
     row.model = cell.model;
     row.seed = cell.seed;
+    row.sourceDefinition = arm.definition;
     try {
       TrainSettings train = trainSettings(cell);
       if (settings_.pointsOnTheWay > 1 && !isSupervised(cell.model))
@@ -589,7 +610,7 @@ class Evaluation {
   // Arms that show the same, such as one psi named twice, are one cluster.
   std::uint32_t clusterOf(std::size_t arm) const {
     std::uint32_t first = 0;
-    while (arms_[first].identity != arms_[arm].identity) ++first;
+    while (arms_[first].identity != arms_[arm].identity || arms_[first].definition != arms_[arm].definition) ++first;
     return first;
   }
 
@@ -620,13 +641,18 @@ class Evaluation {
     fillSummary();
     result_.complete =
         std::all_of(rows_.begin(), rows_.end(), [](const auto& row) { return row && row->error.empty(); });
+    // Rows that are older than definitions say nothing of theirs, so nothing is said for them.
+    std::set<const OpenArm*> unvouched;
+    for (std::size_t i = 0; i < cells_.size(); ++i) {
+      if (rows_[i] && rows_[i]->sourceDefinition.empty()) unvouched.insert(&arms_[cells_[i].arm]);
+    }
     Json sources = Json::object();
     for (const OpenArm& arm : arms_) {
       Json& source = sources[arm.arm.label()];
       source = {{"expression", arm.arm.expression},
                 {"resolved", arm.source->info().expression()},
                 {"identity", arm.identity}};
-      source["definition"] = arm.definition;
+      if (!unvouched.count(&arm)) source["definition"] = arm.definition;
     }
     Json rows = Json::array();
     for (const auto& row : rows_) {

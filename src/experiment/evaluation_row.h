@@ -24,6 +24,7 @@ struct EvaluationRow {
   std::string error;                 // of a failed run; empty otherwise
   std::optional<ProbeResult> probe;  // of a supervised model, which has neither codes nor scores
   std::string sourceRoot;            // content root (hex) of what a probe learnt and was tested on
+  std::string sourceDefinition;      // sourceDefinition(); not in the JSON, whose identity has it. Empty in old rows
   MigResult mig;
   MigResult rotated;                    // against R w: see measure/mig.h
   std::vector<StepScore> migOverSteps;  // before the end; empty unless it was asked for

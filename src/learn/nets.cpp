@@ -21,10 +21,10 @@ std::string wayOut(const ImageShape& image, std::uint32_t side) {
     return "the nets take square images of 32 or 64 pixels";
   if (image.height == 32 || image.height == 64)
     return "choose " + std::string(image.height == 32 ? "conv32 or conv32-wide" : "conv64") +
-           (image.height > side ? ", or reduce the source with size=" + std::to_string(side) : "");
+           (image.height > side ? ", or reduce the original with size=" + std::to_string(side) : "");
   for (const std::uint32_t size : {side, 64U, 32U}) {
     if (image.height % size != 0) continue;
-    return "reduce the source with size=" + std::to_string(size) + (size == side ? "" : ", which other nets take");
+    return "reduce the original with size=" + std::to_string(size) + (size == side ? "" : ", which other nets take");
   }
   return "the nets take images of 32 or 64 pixels, which " + std::to_string(image.height) + " cannot be reduced to";
 }

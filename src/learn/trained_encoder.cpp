@@ -24,7 +24,8 @@ NetSettings namedNet(const std::string& name, const ImageShape& image, int laten
 }  // namespace
 
 TrainedEncoder loadEncoder(const Source& source, const std::string& runDirectory) {
-  if (std::filesystem::is_regular_file(runDirectory)) {
+  std::error_code none;  // a path that cannot be looked at is reported when its checkpoint is opened
+  if (std::filesystem::is_regular_file(runDirectory, none)) {
     throw Error(ErrorKind::Usage, runDirectory + " is a file, where a run's directory is asked for",
                 "give the directory that holds its checkpoint.h5");
   }

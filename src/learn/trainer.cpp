@@ -426,7 +426,6 @@ std::string runIdentity(const Source& source, const TrainSettings& settings) {
 
 void checkTraining(const Source& source, const TrainSettings& settings) {
   check(settings);
-  openDevice(settings.device);
   pixelLossFromString(settings.loss);
   const TrainSettings all = resolved(source, settings);
   netSettings(source, all);
@@ -436,6 +435,10 @@ void checkTraining(const Source& source, const TrainSettings& settings) {
   if (settings.batch < 2)
     throw Error(ErrorKind::Usage, settings.model + " tells images of a batch apart", "give a batch of at least 2");
   const Transitions needed(source);
+}
+
+void checkDevice(const std::string& device) {
+  openDevice(device);
 }
 
 std::uint64_t stepsTrained(const std::string& runDirectory) {

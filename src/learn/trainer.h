@@ -65,6 +65,9 @@ struct TrainResult {
 // Throws Error(Usage) for settings that trainVae() would refuse on this source, before anything is written.
 void checkTraining(const Source& source, const TrainSettings& settings);
 
+// Throws Error(Unavailable) for a device that this machine or this build has not, Error(Usage) for an unknown one.
+void checkDevice(const std::string& device);
+
 // Hints of Error(Interrupted).
 constexpr const char* kGoesOn = "the same command goes on from there";
 constexpr const char* kGoesOnWithoutForce = "the same command without --force goes on from there";

@@ -99,26 +99,38 @@ class Reader {
 
   void readSources(const Json& sources) {
     std::string there;
-    bool modified = false, original = false;
-    const std::string definition = sourceDefinition(modified_);
+    bool original = false;
+    std::vector<std::string> definitions;  // of each source
     for (const auto& [label, description] : sources.items()) {
       EvaluatedSource source;
       source.identity = description.at("identity").get<std::string>();
       const std::size_t at = label.find('@');
       source.name = label.substr(0, at);
       if (at != std::string::npos) readSeeds(label, label.substr(at + 1), source);
-      // Two perturbations may show the same sample.
-      source.mine = source.identity == mine_ && description.value("definition", definition) == definition;
-      modified = modified || source.mine;
+      definitions.push_back(description.value("definition", ""));
       original = original || isOriginal(source.identity);
       there += (there.empty() ? "" : ", ") + label + " " + source.identity.substr(0, kShownDigits);
       sources_.push_back(std::move(source));
     }
-    if (!modified) {
+    if (!findMine(definitions)) {
       fail("none of its sources is the set to verify, which has identity " + mine_.substr(0, kShownDigits) +
            "; it has " + there);
     }
     if (!original) fail("none of its sources is the original of the set to verify; it has " + there);
+  }
+
+  // The sources that show the set's sample: of several, as perturbations that differ elsewhere may show one sample,
+  // those that are defined alike, if there are any.
+  bool findMine(const std::vector<std::string>& definitions) {
+    const std::string definition = sourceDefinition(modified_);
+    bool any = false, alike = false;
+    for (std::size_t i = 0; i < sources_.size(); ++i) {
+      any = any || sources_[i].identity == mine_;
+      alike = alike || (sources_[i].identity == mine_ && definitions[i] == definition);
+    }
+    for (std::size_t i = 0; i < sources_.size(); ++i)
+      sources_[i].mine = sources_[i].identity == mine_ && (!alike || definitions[i] == definition);
+    return any;
   }
 
   void readSeeds(const std::string& label, const std::string& range, EvaluatedSource& source) const {

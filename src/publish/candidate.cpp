@@ -96,7 +96,11 @@ std::vector<Candidate> openCandidates(const PublishSettings& settings) {
     candidate.described = publishedFileOf(*candidate.source);
     candidate.described.file.path = "data/" + name;
     candidate.described.contentRoot = candidate.source->recordedRoot();
-    candidate.described.deflateLevel = h5::Reader(path).deflateLevel(candidate.source->info().layout.imagesKey);
+    const h5::Reader reader(path);
+    const std::string& key = candidate.source->info().layout.imagesKey;
+    candidate.described.deflateLevel = reader.deflateLevel(key);
+    if (const std::uint64_t chunk = reader.rowsPerDeflatedChunk(key); chunk <= kMostImagesPerChunk)
+      candidate.described.imagesPerChunk = chunk;
     candidates.push_back(std::move(candidate));
   }
   for (const Candidate& candidate : candidates) {

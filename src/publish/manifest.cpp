@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/text.h"
+#include "datasets/image_file.h"
 #include "datasets/original_file.h"
 #include "publish/row_blocks.h"
 #include "storage/staged.h"
@@ -40,6 +41,7 @@ Json toJson(const PublishedFile& file) {
             {"sha256", file.file.sha256},
             {"bytes", file.file.bytes},
             {"deflate_level", file.deflateLevel}};
+  if (file.imagesPerChunk > 0) json["images_per_chunk"] = file.imagesPerChunk;
   if (!file.rowBlocks.empty()) json["row_blocks"] = {{"rows", kRowsPerBlock}, {"sha256", file.rowBlocks}};
   return json;
 }
@@ -122,6 +124,8 @@ class ManifestReader {
     file.parentRoot = textOrNull(object, "parent_content_root");
     if (!file.parentRoot.empty() && !isDigest(file.parentRoot)) fail("'parent_content_root' is not a SHA-256");
     file.deflateLevel = static_cast<int>(number(object, "deflate_level", 9));
+    if (object.contains("images_per_chunk"))
+      file.imagesPerChunk = number(object, "images_per_chunk", kMostImagesPerChunk);
     if (object.contains("row_blocks")) file.rowBlocks = rowBlocks(field(object, "row_blocks"), file.images);
     return file;
   }

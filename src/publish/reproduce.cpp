@@ -76,6 +76,7 @@ void writeAgain(const Source& source, const PublishedFile& file, const Reproduce
   WriteSettings writing;
   writing.overwrite = settings.overwrite;
   if (file.deflateLevel > 0) writing.deflateLevel = file.deflateLevel;
+  writing.imagesPerChunk = file.imagesPerChunk;
   result.foundRoot = toHex(writeImageFile(source, path, writing, context).root);
   result.sameBytes = toHex(sha256OfFile(path)) == file.file.sha256;
   result.bytesExpected = tools && file.deflateLevel > 0 && file.deflateLevel < 9;

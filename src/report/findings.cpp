@@ -218,7 +218,7 @@ class Reader {
         seeds.insert(row.at("seed").get<std::uint64_t>());
         if (configuration.is_null()) {
           configuration = row.at("identity");
-          for (const char* own : {"model", "seed", "source"}) configuration.erase(own);
+          for (const char* own : {"model", "seed", "source", "source_definition"}) configuration.erase(own);
         }
         if (row.contains("source")) sources[row.at("variant").get<std::string>()] = row.at("source");
         row.erase("identity");

@@ -40,17 +40,20 @@ SourcePtr openFamily(const DatasetFamily& family, const std::string& settingsTex
   return size == 0 ? source : reduced(std::move(source), static_cast<std::uint32_t>(size));
 }
 
+// FILE:size=S, its two parts; no size where it names none.
+std::pair<std::string, std::string> splitSize(const std::string& text) {
+  const std::size_t last = text.rfind(":size=");
+  if (last == std::string::npos || exists(text)) return {text, {}};
+  return {text.substr(0, last), text.substr(last + 6)};
+}
+
 SourcePtr openBase(const std::string& text, const OpenOptions& options) {
   const std::size_t colon = text.find(':');
   if (const DatasetFamily* family = findDatasetFamily(text.substr(0, colon))) {
     return openFamily(*family, colon == std::string::npos ? std::string() : text.substr(colon + 1), options);
   }
-  std::string path = text;
-  std::uint64_t size = options.size;
-  if (const std::size_t last = text.rfind(":size="); last != std::string::npos && !exists(text)) {
-    path = text.substr(0, last);
-    size = parseUnsigned(text.substr(last + 6), path + "'s size", 1, 4096);
-  }
+  const auto [path, sizeText] = splitSize(text);
+  const std::uint64_t size = text == path ? options.size : parseUnsigned(sizeText, path + "'s size", 1, 4096);
   if (!exists(path)) {
     if (const std::string family = importedFamily(path); !family.empty()) {
       const bool published = path == family + "-original";
@@ -165,6 +168,14 @@ std::string withPsiPath(const std::string& expression, const std::string& path) 
   const std::optional<Setting> psi = psiSetting(expression);
   if (!psi) return expression;
   return expression.substr(0, psi->valueBegin) + escapedSetting(path) + expression.substr(psi->end);
+}
+
+std::vector<std::string> filesReadBy(const std::string& expression) {
+  std::vector<std::string> files;
+  const std::string base = splitExpression(expression).base;
+  if (!findDatasetFamily(base.substr(0, base.find(':')))) files.push_back(splitSize(base).first);
+  if (const std::string psi = psiPathOf(expression); !psi.empty()) files.push_back(psi);
+  return files;
 }
 
 SourcePtr applyVariant(SourcePtr parent, const std::string& variant) {

@@ -39,6 +39,10 @@ SplitExpression splitExpression(const std::string& expression);
 std::string psiPathOf(const std::string& expression);
 std::string withPsiPath(const std::string& expression, const std::string& path);
 
+// The files that opening the expression would read, whether they exist or not: its base, where that is no dataset's
+// name, and psi.
+std::vector<std::string> filesReadBy(const std::string& expression);
+
 // `variant` as splitExpression() gives it. Throws Error(Usage) for unknown names and settings, Error(BadFile) for a
 // psi.h5 that is none or was made for other data.
 SourcePtr applyVariant(SourcePtr parent, const std::string& variant);

@@ -224,6 +224,9 @@ TEST(Evaluate, PerturbationsThatShowTheSameSampleAreToldApart) {
   putBytes(row, old.dump());
   EXPECT_TRUE(evaluate(settings, directory / "e", {}).complete);
   EXPECT_EQ(bytesOf(row), old.dump());
+  const Json sources = Json::parse(bytesOf(directory / "e/results.json"))["sources"];
+  EXPECT_TRUE(sources["original"].contains("definition"));
+  EXPECT_FALSE(sources["modified"].contains("definition")) << "its row does not say what it was made with";
   // So does its checkpoint, and the row when it is scored once more.
   const std::string checkpoint = directory / "e/runs/modified_beta-vae_0/checkpoint.h5";
   auto identity = nlohmann::ordered_json::parse(h5::Reader(checkpoint).stringAttribute("identity"));
@@ -266,6 +269,10 @@ TEST(Evaluate, ProbesAreNotTakenForThoseOfAnEditedFile) {
   EXPECT_EQ(evaluate(settings, directory / "e", {}).rows[0].sourceRoot, root) << "it says what it was made with";
   settings.profile.seeds = 2;
   expectError(ErrorKind::BadFile, "other images", [&] { evaluate(settings, directory / "e", {}); });
+  const std::vector<EvaluationArm> one = settings.arms;  // the same where one name has the file twice
+  settings.arms = {parseArm("original@0:1=" + file), parseArm("original@1:2=" + file)};
+  expectError(ErrorKind::BadFile, "other images", [&] { evaluate(settings, directory / "e", {}); });
+  settings.arms = one;
   std::filesystem::remove(row);
   expectError(ErrorKind::BadFile, "source_root is", [&] { evaluate(settings, directory / "e", {}); });
   settings.overwrite = true;
@@ -332,12 +339,23 @@ TEST(Evaluate, ForceRemovesNothingThatItCannotReplace) {
   const std::string before = bytesOf(row), said = bytesOf(results);
   settings.overwrite = true;
   {
-    const FileLock other(directory / "e/runs/noise_beta-vae_0.lock");  // the last of its runs
+    const FileLock other(directory / "e/runs/grid.lock", FileLock::Kind::Shared);  // fills the grid
     ASSERT_TRUE(other.held());
-    expectError(ErrorKind::CannotWrite, "another process", [&] { evaluate(settings, directory / "e", {}); });
+    expectError(ErrorKind::CannotWrite, "would undo its work", [&] { evaluate(settings, directory / "e", {}); });
+    settings.overwrite = false;
+    evaluate(settings, directory / "e", {});  // joins it
+  }
+  {
+    const FileLock other(directory / "e/runs/grid.lock");  // empties it
+    ASSERT_TRUE(other.held());
+    expectError(ErrorKind::CannotWrite, "is removing", [&] { evaluate(settings, directory / "e", {}); });
   }
   settings.profile.train.device = "cuda:99";
+  evaluate(settings, directory / "e", {});  // what is finished needs no device
+  settings.overwrite = true;
   expectError(ErrorKind::Unavailable, "cuda", [&] { evaluate(settings, directory / "e", {}); });
+  expectError(ErrorKind::Unavailable, "cuda", [&] { evaluate(settings, directory / "new", {}); });
+  EXPECT_FALSE(std::filesystem::exists(directory / "new"));
   EXPECT_EQ(bytesOf(row), before);
   EXPECT_EQ(bytesOf(results), said);
   EXPECT_TRUE(std::filesystem::exists(directory / "e/runs/original_beta-vae_0/checkpoint.h5"));

@@ -112,6 +112,17 @@ TEST_F(ProbeEvidenceTest, PairsBySeedAndContent) {
   EXPECT_EQ(evidence.factors[0].chance, 1.0 / static_cast<double>(original_.info().grid.factors()[0].size()));
 }
 
+// eps 0.175 and 44/255 are one budget: a set is what it shows. Of several that show the sample, the one that is defined
+// alike is meant.
+TEST_F(ProbeEvidenceTest, TakesASetThatIsSpeltOtherwise) {
+  Json& sources = results_["sources"];
+  sources["psi@0:3"]["definition"] = "another spelling";
+  EXPECT_EQ(read().seeds.size(), 3u);
+  sources["psi@3:6"] = {{"identity", sourceIdentity(modified_)}, {"definition", sourceDefinition(modified_)}};
+  for (std::uint64_t seed = 4; seed < 6; ++seed) results_["rows"].push_back(probeRow("psi", seed, {0, 0, 0}));
+  EXPECT_EQ(read().seeds, (std::vector<std::uint64_t>{3, 4, 5}));
+}
+
 TEST_F(ProbeEvidenceTest, AFactorBelowTheMarginFailsTheCheck) {
   const ProbeEvidence evidence = read();
   EXPECT_EQ(factorsBelowMargin(evidence, 0.027), std::vector<std::string>{"factor2"});

@@ -263,6 +263,22 @@ TEST_F(Publish, ReproducesFromTheManifestAlone) {
   expectError(ErrorKind::CannotWrite, "exists already", [&] { reproduce(copy); });
 }
 
+TEST_F(Publish, ReproducesWhateverTheChunks) {
+  WriteSettings writing;
+  writing.imagesPerChunk = 2;
+  writing.overwrite = Overwrite::Replace;
+  writeImageFile(*rowsOf(std::string(kDataset) + "+noise:eps=0.1,seed=3"), directory_ / "noise.h5", writing, context_);
+  EXPECT_EQ(publish("1.0.0").manifest.files.at(1).imagesPerChunk, 2u);
+  const ReproduceReport report = reproduce(versionPath("manifest.json"), "again");
+  ASSERT_EQ(report.files.size(), 2u);
+  for (const ReproducedFile& file : report.files) EXPECT_TRUE(file.bytesExpected && file.sameBytes) << file.path;
+
+  Json manifest = Json::parse(bytesOf(versionPath("manifest.json")));
+  manifest["reproduces"]["files"][1]["images_per_chunk"] = 1 << 20;
+  putBytes(versionPath("manifest.json"), manifest.dump(2));
+  expectError(ErrorKind::BadFile, "images_per_chunk", [&] { reproduce(versionPath("manifest.json"), "huge"); });
+}
+
 TEST_F(Publish, ReproduceNamesTheFirstDifference) {
   publish("1.0.0");
   Json manifest = Json::parse(bytesOf(versionPath("manifest.json")));

@@ -213,6 +213,7 @@ TEST(Tools, ForceNeverReplacesWhatIsRead) {
   for (const char* command :
        {"inspect x.h5 --png x.h5", "inspect x.h5+noise:eps=0.1 --png ./x.h5", "verify n.h5 -o n.h5",
         "verify n.h5 --original x.h5 --worst x.h5", "diff n.h5 x.h5 --png x.h5", "emit x.h5+noise:eps=0.1 -o x.h5",
+        "emit x.h5:size=32+noise:eps=0.1 -o x.h5", "inspect x.h5:size=32 --png x.h5",
         "inspect n.h5 other=x.h5 --picture comparison --png x.h5", "emit xysquares+modified:psi=psi.h5 -o psi.h5",
         "emit xysquares --variant modified --psi psi.h5 -o psi.h5",
         "emit 'xysquares:spacing=1+permuted:seed=2,psi=a\\,b.h5' -o a,b.h5"}) {

@@ -68,6 +68,14 @@ TEST(Expression, PathsMayHoldCommas) {
   }
 }
 
+TEST(Expression, SaysWhatItReads) {
+  using Files = std::vector<std::string>;
+  EXPECT_EQ(filesReadBy("xysquares:spacing=1"), Files());
+  EXPECT_EQ(filesReadBy("shapes3d:size=32+modified:psi=a/psi.h5"), Files{"a/psi.h5"});
+  EXPECT_EQ(filesReadBy("x.h5"), Files{"x.h5"});
+  EXPECT_EQ(filesReadBy("x+y/x.h5:size=32+permuted:seed=1,psi=a\\,b.h5"), (Files{"x+y/x.h5", "a,b.h5"}));
+}
+
 // Orientation 39 repeats orientation 0: a variant of the file must keep the twins equal, like one of the dataset.
 TEST(Expression, AFileGivesTheVariantsOfItsDataset) {
   const TempDirectory directory;
