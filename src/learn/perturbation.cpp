@@ -16,6 +16,7 @@
 #include "datasets/content.h"
 #include "learn/cached_source.h"
 #include "learn/device.h"
+#include "learn/psi_start.h"
 #include "learn/reference.h"
 #include "learn/rung_json.h"
 #include "measure/restraint.h"
@@ -33,8 +34,7 @@ using torch::Tensor;
 
 constexpr int kKinds = 2;  // models of a rung: 0 entangled, 1 disentangled
 constexpr std::uint64_t kChunks =
-    2;                              // psi's batch is cut in two, whatever the number of threads, for two cores to share
-constexpr std::size_t kCells = 16;  // of the 4x4 map that psi's dense layers end in
+    2;  // psi's batch is cut in two, whatever the number of threads, for two cores to share
 constexpr const char* kCheckpoint = "checkpoint.h5";
 constexpr std::uint64_t kCurveEvery = 50;
 constexpr std::size_t kCurveHead = 4;     // sums before the models': steps, |m|, saturated share, clipped share
@@ -55,78 +55,6 @@ std::string shortReal(double value) {
   return text;
 }
 
-void check(const ManipulateSettings& s, const SourceInfo& info) {
-  const std::uint32_t side = s.side();
-  if (info.shape.height != side || info.shape.width != side) {
-    usage("the " + s.profile + " profile trains at " + std::to_string(side) + "x" + std::to_string(side) +
-              " pixels, the source has " + toString(info.shape),
-          "append size=" + std::to_string(side) + " to the source's settings, or choose another profile");
-  }
-  if (s.referenceChannels.size() != s.psiChannels.size())
-    usage("psi and the reference models differ in depth", "give both as many layers");
-  if (s.ladder.empty()) usage("the ladder has no rung", "give at least one KL weight");
-  for (const double weight : s.ladder) {
-    if (!(weight > 0 && weight < 1e6)) usage("a KL weight is " + formatReal(weight), "give positive numbers");
-  }
-  if (s.sign != 1 && s.sign != -1) usage("the sign is " + std::to_string(s.sign), "give 1 or -1");
-  if (s.batch < 2 || s.draws < 0 || s.measureDraws < 1 || s.measureRows < 2)
-    usage("a batch is too small", "give at least 2 images");
-  if (!(s.inwardSlope >= 0 && s.inwardSlope <= 1))
-    usage("the inward slope is " + formatReal(s.inwardSlope), "give 0 to 1");
-  if (!(s.energy >= 0 && s.energy < 1e6)) usage("the price of energy is " + formatReal(s.energy), "give 0 or more");
-  if (!(s.separation >= 0 && s.separation < 1e6))
-    usage("the price of separation is " + formatReal(s.separation), "give 0 or more");
-  if (s.ensemble < 1) usage("an ensemble needs at least one model", "give a positive number");
-  if (s.inputs != "rotated" && s.inputs != "factors" && s.inputs != "one-hot")
-    usage("no inputs are called '" + s.inputs + "'", "known: rotated, factors, one-hot");
-  if (s.additive != "no" && s.additive != "trained" && s.additive != "projected")
-    usage("psi cannot be additive by being '" + s.additive + "'", "known: no, trained, projected");
-  if (s.additive == "trained" && s.inputs == "rotated")
-    usage("an additive psi cannot have rotated inputs, which mix factors", "give --inputs factors or one-hot");
-  if (s.restrain != "no" && s.restrain != "images" && s.restrain != "pixels")
-    usage("psi cannot be restrained by '" + s.restrain + "'", "known: no, images, pixels");
-  if (s.warmupSteps == 0 || s.freshSteps == 0)
-    usage("reference models need at least one step", "give positive numbers of steps");
-}
-
-Json settingsJson(const ManipulateSettings& s) {
-  Json json{{"eps", s.eps.text()},
-            {"levels", s.eps.levels()},
-            {"seed", s.seed},
-            {"profile", s.profile},
-            {"rotation", s.rotation},
-            {"reference_channels", s.referenceChannels},
-            {"reference_dense", s.referenceDense},
-            {"loss", s.loss},
-            {"ladder", s.ladder},
-            {"sigma_widths", s.sigmaWidths},
-            {"batch", s.batch},
-            {"draws", s.draws},
-            {"harmonics", s.harmonics},
-            {"psi_dense", s.psiDense},
-            {"psi_channels", s.psiChannels},
-            {"rate", s.rate},
-            {"psi_rate", s.psiRate},
-            {"warmup_steps", s.warmupSteps},
-            {"psi_steps", s.psiSteps},
-            {"fresh_steps", s.freshSteps},
-            {"restart_every", s.restartEvery},
-            {"sign", s.sign},
-            {"measure_rows", s.measureRows},
-            {"measure_draws", s.measureDraws}};
-  // Named only where they are used: runs made before there were these settings stay what they are.
-  if (s.ensemble != 1) json["ensemble"] = s.ensemble;
-  if (s.inputs != "rotated") json["inputs"] = s.inputs;
-  if (s.additive != "no") json["additive"] = s.additive;
-  if (s.codes != "levels") json["codes"] = s.codes;
-  if (s.energy > 0) json["energy"] = s.energy;
-  if (s.inwardSlope > 0) json["inward_slope"] = s.inwardSlope;
-  if (s.separation > 0) json["separation"] = s.separation;
-  if (s.restrain == "images") json["restrain"] = true;  // as it was when there was but this one
-  if (s.restrain == "pixels") json["restrain"] = "pixels";
-  return json;
-}
-
 constexpr std::size_t kRungValues = 9;
 
 std::vector<double> flat(const RungMeasure& r) {
@@ -136,142 +64,6 @@ std::vector<double> flat(const RungMeasure& r) {
 
 RungMeasure rungOf(const double* v) {
   return {v[0], {v[1], v[2], v[3]}, {v[4], v[5], v[6]}, v[7], v[8]};
-}
-
-// A module as PsiFloatNetwork: psi is a Decoder whose "latents" are the features.
-PsiFloatNetwork floatNetwork(const Decoder& decoder, const PsiFeatures& features) {
-  PsiFloatNetwork network;
-  network.features = features;
-  const auto parameters = decoder->named_parameters();
-  auto values = [&](const std::string& name) {
-    const Tensor t = parameters[name].detach().cpu().contiguous();
-    return std::vector<float>(t.data_ptr<float>(), t.data_ptr<float>() + t.numel());
-  };
-  for (const char* name : {"dense", "spread"}) {
-    const std::string prefix = name;
-    const Tensor& weight = parameters[prefix + "_weight"];
-    network.dense.push_back({static_cast<std::uint32_t>(weight.size(1)), static_cast<std::uint32_t>(weight.size(0)),
-                             values(prefix + "_weight"), values(prefix + "_bias")});
-  }
-  for (std::size_t i = 0;; ++i) {
-    const std::string prefix = "deconv" + std::to_string(i);
-    if (!parameters.contains(prefix + "_weight")) break;
-    const Tensor& weight = parameters[prefix + "_weight"];
-    network.deconv.push_back({static_cast<std::uint32_t>(weight.size(0)), static_cast<std::uint32_t>(weight.size(1)),
-                              values(prefix + "_weight"), values(prefix + "_bias")});
-  }
-  return network;
-}
-
-// How the 4x4 cells of psi's first map are shared out among the rotated coordinates at the start: [16], an axis each.
-// Within a block of n coordinates the shares fall as n, n-1, .. 1: axes that show equally strongly could be rotated
-// into one another again.
-std::vector<std::size_t> axisOfCell(const std::vector<double>& rotation, std::size_t k) {
-  std::vector<double> share(k, 0.0);
-  for (std::size_t row = 0; row < k; ++row) {
-    auto sharesColumn = [&](std::size_t other) {
-      for (std::size_t c = 0; c < k; ++c) {
-        if (rotation[row * k + c] != 0.0 && rotation[other * k + c] != 0.0) return true;
-      }
-      return false;
-    };
-    double size = 0, before = 0;
-    for (std::size_t other = 0; other < k; ++other) {
-      if (!sharesColumn(other)) continue;
-      ++size;
-      before += other < row;
-    }
-    if (size > 1) share[row] = (size - before) / (size + 1);  // a block of n has n / 2 in all
-  }
-  std::vector<std::size_t> axes;
-  std::vector<double> given(k, 0.0);
-  for (std::size_t cell = 0; cell < kCells; ++cell) {
-    std::size_t next = 0;
-    for (std::size_t j = 1; j < k; ++j) {
-      if (share[j] * (given[next] + 1.0) > share[next] * (given[j] + 1.0)) next = j;  // the highest average
-    }
-    ++given[next];
-    axes.push_back(next);
-  }
-  return axes;
-}
-
-// From Glorot's bounds to He's, counting the 4 of 16 taps that meet at one output of a transposed convolution.
-void rescaleToHe(const Decoder& psi) {
-  for (const auto& item : psi->named_parameters()) {
-    Tensor weight = item.value();
-    if (weight.dim() < 2) continue;
-    const double in = static_cast<double>(weight.dim() == 4 ? weight.size(0) : weight.size(1));
-    const double out = static_cast<double>(weight.dim() == 4 ? weight.size(1) : weight.size(0));
-    weight.mul_(std::sqrt((weight.dim() == 4 ? 4.0 : 1.0) * (in + out) / in));
-  }
-}
-
-// Hidden unit u follows the axis of cell u mod 16: lets each cell of the 4x4 map see its own axis' units alone.
-void tieCellsToAxes(Tensor spread, const std::vector<std::size_t>& axes) {  // spread [C0 * 16, units]
-  Tensor mask = torch::zeros_like(spread);
-  for (std::int64_t o = 0; o < spread.size(0); ++o) {
-    for (std::int64_t u = 0; u < spread.size(1); ++u) {
-      if (axes[static_cast<std::size_t>(u) % kCells] == axes[static_cast<std::size_t>(o * 5) % kCells])
-        mask[o][u] = 1.0;
-    }
-  }
-  spread.mul_(mask * (static_cast<double>(spread.size(1)) / mask.sum(1, true).clamp_min(1.0)).sqrt());
-}
-
-// Makes a fresh psi draw a different pattern along each rotated coordinate, every cell of its 4x4 map following one of
-// them, as strongly as its inputs vary (our design). Images that favour no axes give no slope to a psi that starts
-// near zero, and one that starts unordered pours its whole budget into whichever coordinate leads by chance. All
-// weights, those that start at zero too, are trained.
-void shapeStart(Decoder& psi, const PsiFeatures& features) {
-  const torch::NoGradGuard noGrad;
-  rescaleToHe(psi);
-  const std::size_t k = features.factorSizes.size();
-  const std::size_t harmonics = features.harmonics.size();
-  const std::size_t first = features.count() - k - 2 * k * harmonics;  // of the rotated coordinates
-  const std::vector<std::size_t> axes = axisOfCell(features.rotation, k);
-  auto parameters = psi->named_parameters();
-  Tensor dense = parameters["dense_weight"];
-  Tensor mask = torch::zeros_like(dense);
-  for (std::int64_t u = 0; u < dense.size(0); ++u) {
-    const std::size_t axis = axes[static_cast<std::size_t>(u) % kCells];
-    mask[u][static_cast<std::int64_t>(first + axis)] = 1.0;
-    for (std::size_t h = 0; h < 2 * harmonics; ++h) {
-      mask[u][static_cast<std::int64_t>(first + k + (h / 2 * k + axis) * 2 + h % 2)] = 1.0;
-    }
-  }
-  dense.mul_(mask * (static_cast<double>(dense.size(1)) / mask.sum(1, true)).sqrt());
-  tieCellsToAxes(parameters["spread_weight"], axes);
-}
-
-// The same where the rotated coordinates are those of angles: a unit that follows axis j of R sees sum_k R_jk times the
-// sines, the cosines (of cyclic factors) and the levels (of others), each of the three as strongly as a weight drawn
-// for it.
-void shapeStartOnAngles(Decoder& psi, const PsiFeatures& features, const std::vector<double>& rotation) {
-  const torch::NoGradGuard noGrad;
-  rescaleToHe(psi);
-  const std::size_t k = features.factorSizes.size();
-  const std::vector<std::size_t> axes = axisOfCell(rotation, k);
-  auto parameters = psi->named_parameters();
-  Tensor dense = parameters["dense_weight"];
-  const Tensor drawn = dense.clone() * std::sqrt(static_cast<double>(dense.size(1)));
-  dense.zero_();
-  const std::int64_t ofLevels = std::min<std::int64_t>(2, drawn.size(1) - 1);
-  for (std::int64_t u = 0; u < dense.size(0); ++u) {
-    const double* row = &rotation[axes[static_cast<std::size_t>(u) % kCells] * k];
-    std::int64_t angle = static_cast<std::int64_t>(k);  // features: the levels, then sine and cosine of cyclic factors
-    for (std::size_t factor = 0; factor < k; ++factor) {
-      const bool cyclic = features.factorKinds[factor] == FactorKind::Cyclic;
-      if (cyclic) {
-        dense[u][angle] = row[factor] * drawn[u][0];
-        dense[u][angle + 1] = row[factor] * drawn[u][1];
-        angle += 2;
-      } else {
-        dense[u][static_cast<std::int64_t>(factor)] = row[factor] * drawn[u][ofLevels];
-      }
-    }
-  }
-  tieCellsToAxes(parameters["spread_weight"], axes);
 }
 
 class Manipulation {
@@ -339,7 +131,7 @@ class Manipulation {
     if (sumsPatterns()) patternInputs_ = featuresOfLevels();
     psi_->to(device_);
     psiAdam_.emplace(psi_->parameters(), s_.psiRate);
-    identity_ = settingsJson(s_);
+    identity_ = toJson(s_);
     identity_["dataset"] = info_.dataset;
     identity_["source"] = info_.expression();
     identity_["fingerprint"] = fingerprint(*rootOf(base_));
@@ -1130,53 +922,6 @@ class Manipulation {
 };
 
 }  // namespace
-
-ManipulateSettings ManipulateSettings::forProfile(const std::string& profile) {
-  ManipulateSettings s;
-  s.profile = profile;
-  if (profile == "quick") return s;
-  if (profile != "pilot" && profile != "paper")
-    usage("no profile is called '" + profile + "'", "known: quick, pilot, paper");
-  // Both train at 64x64 with conv64's decoder; they differ in the number of steps.
-  s.referenceChannels = {32, 32, 64, 64};
-  s.referenceDense = 256;
-  s.psiChannels = {32, 32, 64, 64};
-  s.psiDense = 256;
-  s.draws = 4;
-  const std::uint64_t scale = profile == "pilot" ? 1 : 10;
-  s.warmupSteps = 2000 * scale;
-  s.psiSteps = 6000 * scale;
-  s.freshSteps = 2000 * scale;
-  return s;
-}
-
-void ManipulateSettings::follow(const std::string& recipe, const SourceInfo& original) {
-  if (recipe == "levels") return;
-  if (recipe != "tint") usage("no recipe is called '" + recipe + "'", "known: tint, levels");
-  loss = "bernoulli";
-  codes = "angles";
-  inputs = "factors";
-  energy = 0.1;
-  // Sprites and squares are as far apart as black from white: no budget below .5 carries one to another, so they need
-  // neither a price on separation nor restraint.
-  if (original.isOf("dsprites")) {
-    rotation = "pairs:posX,posY";
-    ladder = {1.13};
-  } else if (original.isOf("xysquares")) {
-    codes = "levels";    // no factor is cyclic
-    rotation = "pairs";  // the two coordinates of each square
-    ladder = {0.285};
-  } else {
-    rotation = "auto";
-    ladder = {0.38};
-    separation = 10;
-    restrain = "images";
-  }
-  if (profile != "quick") return;
-  warmupSteps = 500;
-  psiSteps = 400;
-  freshSteps = 500;
-}
 
 std::vector<RungMeasure> measureReferences(SourcePtr source, const ManipulateSettings& settings,
                                            const Context& context) {
