@@ -482,6 +482,8 @@ TEST(LearnTools, ThePrintedTablesAreThoseOfTheResults) {
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-pilot-third/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-pilot-fourth/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-pilot-fourth/quick"},
+                                      std::pair{"/docs/manipulation.md", "/results/shapes3d-r-victims/pcl"},
+                                      std::pair{"/docs/manipulation.md", "/results/shapes3d-r-victims/ae"},
                                       std::pair{"/docs/manipulation.md", "/results/xysquares-confirmation/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/dsprites-r-confirmation/evaluation"},
                                       std::pair{"/docs/manipulation.md", "/results/dsprites-r-quick/evaluation"}}) {
