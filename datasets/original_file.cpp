@@ -602,6 +602,16 @@ void requireArray(const h5::Reader& file, const Expected& expected) {
   if (shape.dims != expected.dims) refuseArray(file.path(), expected, " but " + dimsText(shape.dims));
 }
 
+// Such images would read as black ones, which no check could tell from others.
+void requireWritten(const h5::Reader& file, const std::string& images) {
+  const h5::Reader::Unwritten unwritten = file.unwrittenChunks(images);
+  if (unwritten.chunks == 0) return;
+  refuse(file.path(),
+         std::to_string(unwritten.chunks) + " of " + std::to_string(unwritten.of) + " chunks of '" + images +
+             "' were never written: the file is incomplete",
+         "fetch the file again");
+}
+
 std::shared_ptr<const OriginalFile> openHdf5(const std::string& path, const ExpectedArrays& expected, SourceInfo info,
                                              OriginalDescription description, const std::string& scratch,
                                              const Context& context) {
@@ -612,6 +622,7 @@ std::shared_ptr<const OriginalFile> openHdf5(const std::string& path, const Expe
   requireArray(*file, expected.images);
   requireArray(*file, expected.values);
   if (hasClasses) requireArray(*file, expected.classes);
+  requireWritten(*file, expected.images.name);
   RowPlacer placer(path, info.grid);
   {
     // In one piece: published labels are chunked by columns, of which every slice would inflate all chunks again.

@@ -55,7 +55,8 @@ class OriginalFile : public Source {
 
 // Checks everything but Shapes3D's pixels, any of which is as good as another: shapes, types, labels, levels, dSprites'
 // pixels. Holds dSprites as bits (377 MB) and up to 384 MB of Shapes3D. Throws Error(Usage) where `as` is no family,
-// Error(BadFile) where the file is not an original, not what `as` says, or damaged, naming the first offending row, and
+// Error(BadFile) where the file is not an original, not what `as` says, incomplete (images that were never written), or
+// damaged, naming the first offending row, and
 // Error(CannotWrite) where it has to be spilled and cannot be.
 std::shared_ptr<const OriginalFile> openOriginalFile(const std::string& path, const OriginalSettings& settings,
                                                      const Context& context);

@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <optional>
+#include <set>
 #include <sstream>
 
 #include <boost/program_options.hpp>
@@ -30,14 +32,35 @@ CancelToken& cancelToken() {
 }
 
 extern "C" void onSignal(int number) {
-  // A second Ctrl-C does not wait for an answer. SIGTERM asks, however often it comes: batch systems send it more than
-  // once (Slurm twice to each process of a step), give time to save one's work, and have SIGKILL for what does not end.
+  // A second Ctrl-C does not wait for an answer. The others ask, however often they come: batch systems send SIGTERM
+  // more than once (Slurm twice to each process of a step), give time to save one's work, and have SIGKILL for what
+  // does not end.
   if (number == SIGINT && cancelToken().requested()) {
     std::signal(number, SIG_DFL);
     std::raise(number);
   }
   cancelToken().request();
 }
+
+bool ignored(int number) {
+  struct sigaction now {};
+  return ::sigaction(number, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
+// SIGHUP, a closed terminal, is like SIGTERM; but nohup(1) has it ignored, for what is to outlive the terminal.
+void handleStops(void (*handler)(int)) {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    if (number != SIGHUP || !ignored(number)) std::signal(number, handler);
+  }
+}
+
+class StopsAtOnce {
+ public:
+  StopsAtOnce() { handleStops(SIG_DFL); }
+  ~StopsAtOnce() { handleStops(onSignal); }
+  StopsAtOnce(const StopsAtOnce&) = delete;
+  StopsAtOnce& operator=(const StopsAtOnce&) = delete;
+};
 
 std::vector<Option> commonOptions() {
   return {{"threads,t", "N", std::to_string(hardwareThreads()), "threads to use; never changes a result"},
@@ -48,6 +71,57 @@ std::vector<Option> commonOptions() {
           {"dump-config", "", "", "print the resolved options as such a file and stop"},
           {"help,h", "", "", "show this text"},
           {"version", "", "", "show the version"}};
+}
+
+// Of the verbs that write their arguments into JSON, which is UTF-8, the options that they do not write: any file name
+// will do for these, as for all other verbs.
+const std::set<std::string>* unrecordedBy(const std::string& verb) {
+  static const std::map<std::string, std::set<std::string>> kUnrecorded{
+      {"evaluate", {"config"}}, {"publish", {"config", "output", "psi", "manifests", "sign"}}};
+  const auto found = kUnrecorded.find(verb);
+  return found == kUnrecorded.end() ? nullptr : &found->second;
+}
+
+// Whether verbs read `file` in a directory that they are given: the results of training, manipulation, evaluation,
+// traversal and publication. What else lies there (reports, pictures, codes) they made, and may be made again.
+bool isReadInDirectories(const std::filesystem::path& file) {
+  static const std::set<std::string> kNames{"run.json",
+                                            "log.json",
+                                            "results.json",
+                                            "mig_over_steps.json",
+                                            "traversal.json",
+                                            "latents-tiles.png",
+                                            "reconstructions-tiles.png",
+                                            "manifest.json",
+                                            "index.csv",
+                                            "SHA256SUMS"};
+  if (kNames.count(file.filename().string()) != 0 || file.extension() == ".h5") return true;
+  // An evaluation's rows are runs/VARIANT_MODEL_SEED.json.
+  return file.extension() == ".json" && std::find(file.begin(), file.end(), "runs") != file.end();
+}
+
+// The path of `file` from `directory` on, its name included: "ev/runs/a.json"; empty where it does not lie in it.
+std::filesystem::path pathFrom(const std::filesystem::path& directory, const std::filesystem::path& file) {
+  std::error_code none;
+  std::filesystem::path inside = file.filename();
+  for (std::filesystem::path at = file.parent_path();; at = at.parent_path()) {
+    inside = at.filename() / inside;
+    if (std::filesystem::equivalent(at, directory, none)) return inside;
+    if (at == at.parent_path()) return {};
+  }
+}
+
+// Whether reading `input`, a file or a directory, would read `target`, an existing file.
+bool reads(const std::string& input, const std::string& target) {
+  std::error_code none;
+  if (std::filesystem::equivalent(input, target, none)) return true;
+  if (!std::filesystem::is_directory(input, none)) return false;
+  // By its name and by where links lead: a directory may link to its runs, and a name to a file in it.
+  for (const std::filesystem::path& file :
+       {std::filesystem::absolute(target, none), std::filesystem::canonical(target, none)}) {
+    if (isReadInDirectories(pathFrom(input, file))) return true;
+  }
+  return false;
 }
 
 std::string longName(const Option& option) {
@@ -128,6 +202,25 @@ const char* kindName(ErrorKind kind) {
   return "failed";
 }
 
+// Where standard output did not take all of it (a full disk), the command did not succeed.
+int finished(int code) {
+  std::cout.flush();
+  if (!std::cout) throw Error(ErrorKind::CannotWrite, "cannot write to standard output");
+  return code;
+}
+
+// A line of a configuration file. Throws Error(Usage) for what such a line cannot hold; `shown` is what the value's
+// option is called.
+std::string configurationLine(const std::string& name, const std::string& value, const std::string& shown) {
+  const std::string hint = "give it on the command line, beside --config";
+  if (value.find('\n') != std::string::npos)
+    throw Error(ErrorKind::Usage, shown + " holds a line break, which a configuration file cannot", hint);
+  constexpr const char* kTrimmed = " \t\r";
+  if (!value.empty() && (value.find_first_of(kTrimmed) == 0 || value.find_last_of(kTrimmed) == value.size() - 1))
+    throw Error(ErrorKind::Usage, shown + " begins or ends with a blank, which a configuration file cannot keep", hint);
+  return name + " = " + value + '\n';
+}
+
 int report(const Verb& verb, const Error& error, bool json) {
   std::cerr << "offaxis " << verb.name << ": " << error.what() << '\n';
   if (!error.hint().empty()) std::cerr << "  " << error.hint() << '\n';
@@ -186,21 +279,22 @@ class Parser {
     }
   }
 
+  // Throws Error(Usage) where a value would not be read back as it is.
   std::string dump(const Arguments& arguments) const {
     std::ostringstream text;
     text << "# offaxis " << verb_.name << '\n';
     for (const Positional& positional : verb_.positionals) {
       const auto found = arguments.positionals_.find(positional.name);
       if (found == arguments.positionals_.end()) continue;
-      for (const std::string& value : found->second) text << positional.name << " = " << value << '\n';
+      for (const std::string& value : found->second) text << configurationLine(positional.name, value, positional.name);
     }
     for (const Option& option : configurable_) {
       const std::string name = longName(option);
       if (name == "help" || (name == "version" && option.value.empty())) continue;
       if (option.value.empty()) {
         text << name << " = " << (arguments.given(name) ? "true" : "false") << '\n';
-      } else if (!arguments.text(name).empty()) {
-        text << name << " = " << arguments.text(name) << '\n';
+      } else if (arguments.given(name) || !arguments.text(name).empty()) {
+        text << configurationLine(name, arguments.text(name), "--" + name);
       }
     }
     return text.str();
@@ -298,6 +392,10 @@ double Arguments::real(const std::string& name, double lowest, double highest) c
   return parseReal(required(name), "--" + name, lowest, highest);
 }
 
+double Arguments::realBelow(const std::string& name, double lowest, double limit) const {
+  return parseRealBelow(required(name), "--" + name, lowest, limit);
+}
+
 const std::string& Arguments::positional(const std::string& name) const {
   static const std::string kNone;
   const std::vector<std::string>& all = positionals(name);
@@ -327,7 +425,7 @@ void Arguments::refuseToReplaceInputs() const {
       for (const std::string& file : filesReadBy(input)) files.push_back(file);
       files.push_back(input);
       for (const std::string& file : files) {
-        if (std::filesystem::equivalent(file, target, none))
+        if (reads(file, target))
           throw Error(ErrorKind::CannotWrite, "'" + target + "' is what is read: --" + output + " would replace it",
                       "write to another name");
       }
@@ -335,41 +433,58 @@ void Arguments::refuseToReplaceInputs() const {
   }
 }
 
+void Arguments::refuseOtherThanUtf8(const Verb& verb) const {
+  const std::set<std::string>* unrecorded = unrecordedBy(verb.name);
+  if (unrecorded == nullptr) return;
+  const auto check = [](const std::string& text, const std::string& shown) {
+    if (!isUtf8(text))
+      throw Error(ErrorKind::Usage, shown + " is not UTF-8, and would be written into JSON", "write it in UTF-8");
+  };
+  for (const auto& [name, text] : values_) {
+    if (unrecorded->count(name) == 0) check(text, "--" + name);
+  }
+  for (const auto& [name, texts] : positionals_) {
+    for (std::size_t i = 0; i < texts.size(); ++i)
+      check(texts[i], name + (texts.size() > 1 ? " number " + std::to_string(i + 1) : ""));
+  }
+}
+
+namespace {
+
+// What --help, --version or --dump-config print; nothing where the verb's own work is asked for.
+std::optional<std::string> answerOf(const Parser& parser, const Verb& verb, const Arguments& arguments) {
+  if (arguments.flag("help")) return helpText(verb);
+  if (arguments.flag("version") && !declares(verb, "version")) return std::string("offaxis ") + version() + '\n';
+  parser.requirePositionals(arguments);
+  if (arguments.flag("dump-config")) return parser.dump(arguments);
+  return std::nullopt;
+}
+
+}  // namespace
+
 int run(int argc, char** argv, const Verb& verb, const std::function<int(const Arguments&)>& body) {
   bool json = false;
   for (int i = 1; i < argc; ++i) json = json || std::string(argv[i]) == "--json";
   try {
     Parser parser(verb);
     Arguments arguments = parser.parse(argc, argv);
-    if (arguments.flag("help")) {
-      std::cout << helpText(verb);
-      return 0;
-    }
-    if (arguments.flag("version") && !declares(verb, "version")) {
-      std::cout << "offaxis " << version() << '\n';
-      return 0;
-    }
-    parser.requirePositionals(arguments);
-    if (arguments.flag("dump-config")) {
-      std::cout << parser.dump(arguments);
-      return 0;
+    if (const std::optional<std::string> answer = answerOf(parser, verb, arguments)) {
+      std::cout << *answer;
+      return finished(0);
     }
     arguments.json = json = arguments.flag("json");
     arguments.quiet = arguments.flag("quiet");
     arguments.verbose = arguments.flag("verbose");
     arguments.overwrite = arguments.flag("force") ? Overwrite::Replace : Overwrite::Refuse;
+    arguments.refuseOtherThanUtf8(verb);
     if (arguments.overwrite == Overwrite::Replace) arguments.refuseToReplaceInputs();
     TerminalProgress progress(arguments.quiet, arguments.verbose);
-    std::signal(SIGINT, onSignal);
-    std::signal(SIGTERM, onSignal);
+    handleStops(onSignal);
     std::signal(SIGPIPE, SIG_IGN);
     arguments.context.threads = static_cast<int>(arguments.integer("threads", 1, 1024));
     arguments.context.cancel = &cancelToken();
     arguments.context.progress = &progress;
-    const int code = body(arguments);
-    std::cout.flush();
-    if (!std::cout) throw Error(ErrorKind::CannotWrite, "cannot write to standard output");
-    return code;
+    return finished(body(arguments));
   } catch (const Error& error) {
     return report(verb, error, json);
   } catch (const std::bad_alloc&) {
@@ -377,6 +492,12 @@ int run(int argc, char** argv, const Verb& verb, const std::function<int(const A
   } catch (const std::exception& error) {
     return report(verb, Error(ErrorKind::Failed, error.what()), json);
   }
+}
+
+std::string readInput(const std::string& path) {
+  const StopsAtOnce untilRead;
+  cancelToken().throwIfRequested();
+  return readTextFile(path);
 }
 
 void printJson(const std::string& status, const Json& fields) {

@@ -52,6 +52,7 @@ class Arguments {
   const std::string& required(const std::string& name) const;
   std::uint64_t integer(const std::string& name, std::uint64_t lowest, std::uint64_t highest) const;
   double real(const std::string& name, double lowest, double highest) const;
+  double realBelow(const std::string& name, double lowest, double limit) const;  // limit itself is refused
   Budget budget(const std::string& name) const { return Budget::parse(required(name), "--" + name); }
   // Positionals by name; the first one of a `many`.
   const std::string& positional(const std::string& name) const;
@@ -67,8 +68,10 @@ class Arguments {
  private:
   friend int run(int, char**, const Verb&, const std::function<int(const Arguments&)>&);
   friend class Parser;
-  // Throws Error(CannotWrite) where an output is a file that is read.
+  // Throws Error(CannotWrite) where an output is a file that is read, or one that verbs read in a directory given.
   void refuseToReplaceInputs() const;
+  // Throws Error(Usage) where the verb would write a value into JSON that is not UTF-8.
+  void refuseOtherThanUtf8(const Verb& verb) const;
   std::map<std::string, std::string> values_;  // as given on the command line or in the configuration file
   std::map<std::string, std::string> fallbacks_;
   std::map<std::string, std::vector<std::string>> positionals_;
@@ -77,6 +80,11 @@ class Arguments {
 // Runs a verb: parses, handles --help, --version and --dump-config, calls `body`, and maps errors to exit codes and
 // short texts on stderr (and to {"status": "error"} on stdout under --json). `body` returns the exit code, 0 or 1.
 int run(int argc, char** argv, const Verb& verb, const std::function<int(const Arguments&)>& body);
+
+// The text of a file that an argument names, for a verb that has written nothing yet. A pipe may have no writer: until
+// all is read, SIGINT, SIGTERM and SIGHUP end the program at once. Throws Error(BadFile) as readTextFile() does, and
+// Error(Interrupted) where one of them came before.
+std::string readInput(const std::string& path);
 
 // Prints {"schema_version": 1, "status": status, ...fields}.
 void printJson(const std::string& status, const Json& fields);

@@ -98,7 +98,9 @@ std::string textOf(const cli::Json& row, const char* key) {
   return row.at(key).get<std::string>();
 }
 
+// One run has no spread.
 std::string meanAndSd(const cli::Json& score) {
+  if (score.at("points").size() < 2) return format("%.3f", score.at("mean"));
   return format("%.3f +- %.3f", score.at("mean"), score.at("sd"));
 }
 
@@ -110,9 +112,8 @@ struct Change {
 Change changeOf(const cli::Json& score) {
   if (!score.contains("difference") || score["difference"].at("pairs") == 0) return {};
   const cli::Json& d = score["difference"];
-  Change change{textOf(d, "from"),
-                format("%+.3f [%+.3f, %+.3f]", d.at("mean"), d.at("interval_95").at(0), d.at("interval_95").at(1)),
-                {}};
+  Change change{textOf(d, "from"), format("%+.3f", d.at("mean")), {}};
+  if (d.at("pairs") > 1) change.text += format(" [%+.3f, %+.3f]", d.at("interval_95").at(0), d.at("interval_95").at(1));
   if (d.contains("p")) change.p = format("%.3f (%.3f)", d.at("p"), d.at("p_holm"));  // older files have none
   return change;
 }
@@ -272,10 +273,29 @@ void printTable(const cli::Json& results, const std::string& path) {
   std::printf("%s\n", path.c_str());
 }
 
+// Throws Error(BadFile), or a JSON exception, where these are not the results of an evaluation, finished or not.
+void checkResults(const cli::Json& results, const std::string& path) {
+  constexpr int kSchema = 1;
+  if (results.at("schema_version") != kSchema) {
+    throw Error(ErrorKind::BadFile,
+                path + " has schema_version " + results["schema_version"].dump() + ", this program reads " +
+                    std::to_string(kSchema),
+                "show it with the program that wrote it");
+  }
+  for (const char* part : {"configuration", "sources", "calibration", "seeds", "models"}) results.at(part);
+  for (const char* list : {"summary", "rows"}) {
+    for (const cli::Json& row : results.at(list)) {
+      textOf(row, "variant");
+      textOf(row, "model");
+    }
+  }
+}
+
 // `text` is a results.json's; anything else is refused.
 void showResults(const std::string& text, const std::string& path, bool json) {
   try {
     const cli::Json results = cli::Json::parse(text);
+    checkResults(results, path);
     if (json) {
       std::cout << text;
     } else {

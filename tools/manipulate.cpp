@@ -82,9 +82,9 @@ ManipulateSettings parse(const cli::Arguments& a, const SourceInfo& original) {
   if (a.given("draws")) s.draws = static_cast<int>(a.integer("draws", 0, 64));
   if (a.given("ensemble")) s.ensemble = static_cast<int>(a.integer("ensemble", 1, 16));
   s.additive = a.text("additive");
-  if (a.given("separation")) s.separation = a.real("separation", 0.0, 1e6);
+  if (a.given("separation")) s.separation = a.realBelow("separation", 0.0, 1e6);
   if (a.given("restrain")) s.restrain = a.text("restrain");
-  if (a.given("energy")) s.energy = a.real("energy", 0.0, 1e6);
+  if (a.given("energy")) s.energy = a.realBelow("energy", 0.0, 1e6);
   s.inwardSlope = a.real("inward-slope", 0.0, 1.0);
   if (a.given("inputs")) s.inputs = a.text("inputs");
   if (a.given("rate")) s.rate = a.real("rate", 1e-8, 1.0);

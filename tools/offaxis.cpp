@@ -59,6 +59,13 @@ std::string ownDirectory() {
   return full.substr(0, full.rfind('/') + 1);
 }
 
+int finished() {
+  std::cout.flush();
+  if (std::cout) return 0;
+  std::cerr << "offaxis: cannot write to standard output\n";
+  return static_cast<int>(offaxis::ErrorKind::CannotWrite);
+}
+
 bool isVerb(const std::string& name) {
   for (const VerbEntry& verb : kVerbs) {
     if (name == verb.name) return true;
@@ -79,12 +86,12 @@ int main(int argc, char** argv) {
   std::string help = "--help";
   if (verb == "--version") {
     std::cout << "offaxis " << offaxis::version() << '\n';
-    return 0;
+    return finished();
   }
   if (verb == "help" || verb == "--help" || verb == "-h") {
     if (argc < 3) {
       printHelp(std::cout);
-      return 0;
+      return finished();
     }
     verb = argv[2];
     arguments = {argv[2], help.data()};

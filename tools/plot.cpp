@@ -33,7 +33,7 @@ const cli::Verb kVerb{
 std::string drawChart(const std::vector<std::string>& inputs) {
   if (inputs.size() != 1)
     throw Error(ErrorKind::Usage, "chart draws one file, there are " + std::to_string(inputs.size()));
-  const nlohmann::json json = nlohmann::json::parse(readTextFile(inputs[0]), nullptr, false);
+  const nlohmann::json json = nlohmann::json::parse(cli::readInput(inputs[0]), nullptr, false);
   ChartDrawing drawing;
   drawing.standalone = true;
   return chartSvg(chartFromJson(json, inputs[0]), drawing);
@@ -45,7 +45,7 @@ std::string draw(const std::string& figure, const std::vector<std::string>& inpu
   for (const std::string& input : inputs) {
     const bool directory = std::filesystem::is_directory(input);
     const std::string path = directory ? (std::filesystem::path(input) / "results.json").string() : input;
-    nlohmann::json json = nlohmann::json::parse(readTextFile(path), nullptr, false);
+    nlohmann::json json = nlohmann::json::parse(cli::readInput(path), nullptr, false);
     if (!json.is_object() || !json.contains(directory ? "rows" : "rungs")) {
       throw Error(ErrorKind::BadFile, path + (directory ? " is not an evaluation's" : " is no record of offaxis axes"),
                   directory ? "give a directory of offaxis evaluate" : "an evaluation is given by its directory");

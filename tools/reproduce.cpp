@@ -1,4 +1,5 @@
 // offaxis reproduce: regenerates a published version from its manifest and psi.h5 alone.
+#include <filesystem>
 #include <iostream>
 
 #include "core/version.h"
@@ -15,19 +16,25 @@ const cli::Verb kVerb{
     "Makes every data file anew from the manifest and psi.h5 alone and compares the content roots. With -o the files\n"
     "are written under DIR/data/ and, with the publisher's program and libraries, their bytes compared too. psi.h5 is\n"
     "looked for beside the manifest, where the manifest says, and in --psi. Exit code 1 where anything differs.",
-    {{"MANIFEST", true, false, "manifest.json of a version, or its copy under manifests/"}},
+    {{"MANIFEST", true, false, "a version's directory or manifest.json, or the copy under manifests/"}},
     {{"output,o", "DIR", "", "where to write; left out: nothing is written"},
      {"psi", "FILE", "", "a psi.h5 that lies elsewhere"},
      {"original", "SOURCE", "", "the original, where this program cannot render it"},
      {"force", "", "", "replace files that are there"}},
     {"manifests/xysquares-adversarial/1.0.0.json -o again/"}};
 
+// `path`, or the manifest of the version's directory that it is.
+std::string manifestAt(const std::string& path) {
+  std::error_code none;
+  return std::filesystem::is_directory(path, none) ? (std::filesystem::path(path) / "manifest.json").string() : path;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   return cli::run(argc, argv, kVerb, [](const cli::Arguments& arguments) {
     ReproduceSettings settings;
-    settings.manifest = arguments.positional("MANIFEST");
+    settings.manifest = manifestAt(arguments.positional("MANIFEST"));
     settings.output = arguments.text("output");
     if (arguments.given("psi")) settings.psi.push_back(arguments.text("psi"));
     settings.original = arguments.text("original");

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdio>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,12 +11,15 @@
 
 namespace offaxis::cli {
 
-// "0.1,0.4"; throws Error(Usage), naming `option`.
+// "0.1,0.4", each from 0 to below 1e6; throws Error(Usage), naming `option`, also for an empty item.
 inline std::vector<double> parseReals(const std::string& text, const std::string& option) {
   std::vector<double> values;
-  std::stringstream parts(text);
-  for (std::string part; std::getline(parts, part, ',');) values.push_back(parseReal(part, option, 0.0, 1e6));
-  return values;
+  for (std::size_t begin = 0;;) {
+    const std::size_t end = text.find(',', begin);
+    values.push_back(parseRealBelow(text.substr(begin, end - begin), option, 0.0, 1e6));
+    if (end == std::string::npos) return values;
+    begin = end + 1;
+  }
 }
 
 inline void printRungs(const std::vector<std::pair<std::string, std::vector<RungMeasure>>>& data) {

@@ -31,7 +31,8 @@ const cli::Verb kVerb{
     "--compare reads a folder of scores instead, DIR/DATASET/MODEL.json as --json prints them or a directory of\n"
     "`offaxis evaluate`, and prints rank correlations between metrics and between datasets.",
     {{"CODES.npz", false, false, "what `offaxis encode` writes, or your own"}},
-    {{"metrics", "LIST", "mig", "comma-separated, of `offaxis list metrics`; all: every one that the input allows"},
+    {{"metrics", "LIST", "",
+      "comma-separated, of `offaxis list metrics`; all: those that the input allows; without: mig"},
      {"source", "SOURCE", "", "the images behind the codes, with --checkpoint"},
      {"checkpoint", "RUN/", "", "the run that encoded them"},
      {"rotations", "N", "", "of the floor, instead of the metric's own number; 0: neither floor nor ceiling"},
@@ -56,7 +57,7 @@ Settings parse(const cli::Arguments& arguments) {
   if (settings.source.empty() != settings.checkpoint.empty())
     throw Error(ErrorKind::Usage, "--source and --checkpoint belong together", "give both or neither");
   settings.device = arguments.required("device");
-  std::istringstream list(arguments.required("metrics"));
+  std::istringstream list(arguments.given("metrics") ? arguments.required("metrics") : "mig");
   for (std::string name; std::getline(list, name, ',');) {
     if (name != "all") metric(name);  // refuses unknown names
     settings.metrics.push_back(name);
@@ -195,7 +196,12 @@ int scoreCodes(const cli::Arguments& arguments) {
 int compareFolder(const cli::Arguments& arguments) {
   if (!arguments.positional("CODES.npz").empty())
     throw Error(ErrorKind::Usage, "--compare reads scores, not codes", "leave CODES.npz out");
-  const std::vector<ScoredModel> models = readScoredModels(arguments.text("compare"));
+  for (const char* name : {"metrics", "source", "checkpoint", "rotations"}) {
+    if (!arguments.given(name)) continue;
+    throw Error(ErrorKind::Usage, "--" + std::string(name) + " does not go with --compare",
+                "leave it out: all scores below DIR/ are compared");
+  }
+  const auto [models, skipped] = readScoredModels(arguments.text("compare"));
   const ScoreComparison comparison = compareScores(models);
   auto toJson = [](const std::vector<ScoreComparison::Group>& groups) {
     cli::Json json = cli::Json::object();
@@ -211,7 +217,10 @@ int compareFolder(const cli::Arguments& arguments) {
     return json;
   };
   if (arguments.json) {
+    cli::Json skippedFiles = cli::Json::array();
+    for (const SkippedScores& file : skipped) skippedFiles.push_back({{"file", file.path}, {"why", file.why}});
     cli::printJson("complete", {{"models", models.size()},
+                                {"skipped", skippedFiles},
                                 {"between_metrics", toJson(comparison.metrics)},
                                 {"between_datasets", toJson(comparison.datasets)}});
     return 0;
@@ -234,6 +243,7 @@ int compareFolder(const cli::Arguments& arguments) {
   print("between metrics, by dataset", comparison.metrics);
   std::printf("\n");
   print("between datasets, by metric", comparison.datasets);
+  for (const SkippedScores& file : skipped) std::printf("skipped %s: %s\n", file.path.c_str(), file.why.c_str());
   return 0;
 }
 

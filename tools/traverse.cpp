@@ -19,9 +19,9 @@ const cli::Verb kVerb{
     "traverse",
     "draw the latent traversals and reconstructions of a trained model",
     "DIR/ gets latents.png (one strip a latent, those that vary most first), latents.gif, reconstructions.png,\n"
-    "information.svg (what each latent tells of each factor, nats) and traversal.json. Written into RUN/pictures, they "
-    "are\n"
-    "shown by `offaxis report RUN/`.",
+    "information.svg (what each latent tells of each factor, nats), traversal.json and the tiles that it names. "
+    "Written\n"
+    "into RUN/pictures, they are shown by `offaxis report RUN/`.",
     {{"SOURCE", true, false, "the dataset or variant, of the size that the model was trained on"}},
     {{"checkpoint", "RUN/", "", "directory of the training run"},
      {"output,o", "DIR/", "", "RUN/pictures where it is not given"},
@@ -65,6 +65,7 @@ LatentPictures picturesOf(const std::string& expression, const SourcePtr& source
   };
   LatentPictures pictures;
   pictures.model = drawn.model;
+  pictures.checkpointSha256 = drawn.checkpointSha256;
   pictures.source = expression;
   pictures.offsets = drawn.offsets;
   for (const auto& strip : drawn.strips) pictures.strips.push_back(all(strip));
@@ -82,6 +83,7 @@ LatentPictures picturesOf(const std::string& expression, const SourcePtr& source
 int main(int argc, char** argv) {
   return cli::run(argc, argv, kVerb, [](const cli::Arguments& arguments) {
     const Settings settings = parse(arguments);
+    checkLatentPictures(settings.output, arguments.overwrite);
     const SourcePtr source = openSource(arguments.positional("SOURCE"));
     const LatentTraversal drawn = traverseLatents(source, settings.checkpoint, settings.traverse, arguments.context);
     const Codes codes = encode(source, settings.checkpoint, settings.encode, arguments.context);

@@ -65,9 +65,9 @@ SourcePtr openModified(const std::string& text) {
 }
 
 // The same rows of the original, so that a part of the grid is compared with that part.
-SourcePtr openOriginalOf(const Source& modified, const std::string& text) {
+SourcePtr openOriginalOf(const Source& modified, const std::string& name, const std::string& text) {
   PublishedFile described = publishedFileOf(modified);
-  described.file.path = "the modified dataset";
+  described.file.path = name;
   const std::string rows = std::exchange(described.rows, std::string());
   SourcePtr original = openOriginal(described, text);
   if (rows.empty() || original->info().grid != modified.info().grid) return original;
@@ -102,7 +102,7 @@ void checkWritable(const Settings& settings) {
 Settings parse(const cli::Arguments& arguments) {
   Settings settings;
   settings.modified = openModified(arguments.positional("FILE"));
-  settings.original = openOriginalOf(*settings.modified, arguments.text("original"));
+  settings.original = openOriginalOf(*settings.modified, arguments.positional("FILE"), arguments.text("original"));
   PreservationSettings& preservation = settings.preservation;
   preservation.budgetLevels = budget(arguments, settings.modified->info());
   preservation.queries = arguments.integer("queries", 0, kMostQueries);

@@ -3,12 +3,62 @@
 #include <chrono>
 #include <iostream>
 #include <sstream>
+#include <unordered_map>
 
 #include "core/error.h"
 #include "tools/terminal.h"
 
 namespace offaxis::cli {
 namespace {
+
+// Rows in the order in which they are named, each once.
+class NamedRows {
+ public:
+  explicit NamedRows(std::uint64_t size) : size_(size) {}
+
+  // `place` is where `word` stands: "line 3 of rows.txt". Throws Error(Usage) for what is no index, and for one that
+  // stands at another place already.
+  void add(const std::string& word, const std::string& place) {
+    const std::uint64_t row = parseUnsigned(word, "the index in " + place, 0, size_ - 1);
+    const auto [there, added] = places_.emplace(row, place);
+    if (!added) {
+      throw Error(ErrorKind::Usage, "index " + word + " is named twice, in " + there->second + " and in " + place,
+                  "name every row once");
+    }
+    rows_.push_back(row);
+  }
+
+  const std::vector<std::uint64_t>& rows() const { return rows_; }
+
+ private:
+  std::uint64_t size_;
+  std::vector<std::uint64_t> rows_;
+  std::unordered_map<std::uint64_t, std::string> places_;
+};
+
+// Of "5,7,12".
+std::vector<std::uint64_t> listedIndices(const std::string& text, std::uint64_t size) {
+  NamedRows rows(size);
+  std::uint64_t number = 1;
+  for (std::size_t begin = 0;; ++number) {
+    const std::size_t end = text.find(',', begin);
+    rows.add(text.substr(begin, end - begin), "entry " + std::to_string(number) + " of --indices");
+    if (end == std::string::npos) return rows.rows();
+    begin = end + 1;
+  }
+}
+
+std::vector<std::uint64_t> indicesInFile(const std::string& path, std::uint64_t size) {
+  NamedRows rows(size);
+  std::istringstream lines(readInput(path));
+  std::uint64_t number = 1;
+  for (std::string line; std::getline(lines, line); ++number) {
+    std::istringstream words(line);
+    for (std::string word; words >> word;) rows.add(word, "line " + std::to_string(number) + " of " + path);
+  }
+  if (rows.rows().empty()) throw Error(ErrorKind::BadFile, path + " holds no indices", "write one index a line");
+  return rows.rows();
+}
 
 std::vector<std::uint64_t> parseIndices(const std::string& text, std::uint64_t size) {
   std::vector<std::uint64_t> rows;
@@ -18,17 +68,15 @@ std::vector<std::uint64_t> parseIndices(const std::string& text, std::uint64_t s
     for (std::uint64_t row = first; row < last; ++row) rows.push_back(row);
     return rows;
   }
-  std::istringstream words(readTextFile(text));
-  for (std::string word; words >> word;) rows.push_back(parseUnsigned(word, "an index in " + text, 0, size - 1));
-  if (rows.empty()) throw Error(ErrorKind::BadFile, text + " holds no indices", "write one index a line");
-  return rows;
+  const bool list = text.find(',') != std::string::npos && text.find_first_not_of("0123456789,") == std::string::npos;
+  return list ? listedIndices(text, size) : indicesInFile(text, size);
 }
 
 }  // namespace
 
 std::vector<Option> writingOptions(std::vector<Option> options) {
   options.push_back({"output,o", "FILE", "", "the HDF5 file to write"});
-  options.push_back({"indices", "A:B|FILE", "", "write only rows A up to, not including, B, or those listed in FILE"});
+  options.push_back({"indices", "A:B|A,B,..|FILE", "", "write only rows A up to, not including, B, or those listed"});
   options.push_back({"deflate", "LEVEL", "1", "1 (fast) to 12 (small); the content root does not depend on it"});
   options.push_back({"chunk", "N", "", "images compressed together (96 KiB of them); 1: fastest at random, largest"});
   options.push_back({"force", "", "", "replace an existing file"});

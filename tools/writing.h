@@ -11,7 +11,7 @@ namespace offaxis::cli {
 
 struct WritingSettings {
   std::string output;
-  std::string indices;  // "A:B" (A included, B not), a file of indices, or empty for all
+  std::string indices;  // "A:B" (A included, B not), "A,B,...", a file of indices, or empty for all
   WriteSettings file;
 };
 

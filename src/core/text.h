@@ -11,6 +11,11 @@ namespace offaxis {
 std::uint64_t parseUnsigned(std::string_view text, const std::string& name, std::uint64_t lowest,
                             std::uint64_t highest);
 double parseReal(std::string_view text, const std::string& name, double lowest, double highest);
+// The same where `limit` itself is out of range.
+double parseRealBelow(std::string_view text, const std::string& name, double lowest, double limit);
+
+// Whether all of the text is well-formed UTF-8 (Unicode 15, table 3-7).
+bool isUtf8(std::string_view text);
 
 // Shortest decimal text that reads back as the same double; "nan", "inf", "-inf" otherwise.
 std::string formatReal(double value);

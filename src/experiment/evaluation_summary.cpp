@@ -105,12 +105,16 @@ std::vector<Pair> pairsOf(const std::vector<FinishedRun>& runs, const std::strin
 Json withPoints(const Summary& summary, const std::vector<std::uint64_t>& seeds, const std::string& baseline) {
   Json points = Json::array();
   for (std::size_t i = 0; i < seeds.size(); ++i) points.push_back({{"seed", seeds[i]}, {"value", summary.points[i]}});
-  Json json{{"mean", summary.mean}, {"sd", summary.sd}, {"points", std::move(points)}};
+  // One run has no spread, and one pair no interval: null, not 0.
+  Json json{{"mean", summary.mean},
+            {"sd", summary.points.size() < 2 ? Json() : Json(summary.sd)},
+            {"points", std::move(points)}};
   if (!baseline.empty()) {
     const PairedDifference& d = summary.difference;
-    json["difference"] = {{"from", baseline}, {"pairs", d.pairs},
-                          {"mean", d.mean},   {"interval_95", {d.interval.low, d.interval.high}},
-                          {"p", d.p},         {"p_holm", summary.pHolm}};
+    json["difference"] = {
+        {"from", baseline}, {"pairs", d.pairs},
+        {"mean", d.mean},   {"interval_95", d.pairs < 2 ? Json() : Json{d.interval.low, d.interval.high}},
+        {"p", d.p},         {"p_holm", summary.pHolm}};
   }
   return json;
 }

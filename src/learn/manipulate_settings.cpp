@@ -22,16 +22,17 @@ void check(const ManipulateSettings& s, const SourceInfo& info) {
     usage("psi and the reference models differ in depth", "give both as many layers");
   if (s.ladder.empty()) usage("the ladder has no rung", "give at least one KL weight");
   for (const double weight : s.ladder) {
-    if (!(weight > 0 && weight < 1e6)) usage("a KL weight is " + formatReal(weight), "give positive numbers");
+    if (!(weight > 0 && weight < 1e6)) usage("a KL weight is " + formatReal(weight), "give numbers above 0, below 1e6");
   }
   if (s.sign != 1 && s.sign != -1) usage("the sign is " + std::to_string(s.sign), "give 1 or -1");
   if (s.batch < 2 || s.draws < 0 || s.measureDraws < 1 || s.measureRows < 2)
     usage("a batch is too small", "give at least 2 images");
   if (!(s.inwardSlope >= 0 && s.inwardSlope <= 1))
     usage("the inward slope is " + formatReal(s.inwardSlope), "give 0 to 1");
-  if (!(s.energy >= 0 && s.energy < 1e6)) usage("the price of energy is " + formatReal(s.energy), "give 0 or more");
+  if (!(s.energy >= 0 && s.energy < 1e6))
+    usage("the price of energy is " + formatReal(s.energy), "give at least 0, below 1e6");
   if (!(s.separation >= 0 && s.separation < 1e6))
-    usage("the price of separation is " + formatReal(s.separation), "give 0 or more");
+    usage("the price of separation is " + formatReal(s.separation), "give at least 0, below 1e6");
   if (s.ensemble < 1) usage("an ensemble needs at least one model", "give a positive number");
   if (s.inputs != "rotated" && s.inputs != "factors" && s.inputs != "one-hot")
     usage("no inputs are called '" + s.inputs + "'", "known: rotated, factors, one-hot");

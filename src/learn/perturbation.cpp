@@ -18,7 +18,9 @@
 #include "learn/device.h"
 #include "learn/psi_start.h"
 #include "learn/reference.h"
+#include "learn/run_directory.h"
 #include "learn/rung_json.h"
+#include "learn/torch_errors.h"
 #include "measure/restraint.h"
 #include "storage/staged.h"
 #include "variants/additive.h"
@@ -162,6 +164,8 @@ class Manipulation {
     if (failed)
       throw Error(ErrorKind::CannotWrite, "cannot make the directory '" + directory_ + "': " + failed.message());
     if (std::optional<ManipulateResult> done = finished()) return *done;
+    const RunClaim claim(directory_);
+    if (std::optional<ManipulateResult> done = finished()) return *done;  // by a process that has just ended
     resume();
     setWeights();
     const std::uint64_t total = s_.warmupSteps + s_.psiSteps + s_.freshSteps;
@@ -928,13 +932,13 @@ std::vector<RungMeasure> measureReferences(SourcePtr source, const ManipulateSet
   prepareTrainingThread();
   ManipulateSettings alone = settings;
   alone.psiSteps = 0;
-  return Manipulation(std::move(source), alone, "", context).references();
+  return withTorchErrors([&] { return Manipulation(source, alone, "", context).references(); });
 }
 
 ManipulateResult manipulate(SourcePtr base, const ManipulateSettings& settings, const std::string& runDirectory,
                             const Context& context) {
   prepareTrainingThread();  // this thread reduces what the others compute
-  return Manipulation(std::move(base), settings, runDirectory, context).run();
+  return withTorchErrors([&] { return Manipulation(base, settings, runDirectory, context).run(); });
 }
 
 }  // namespace offaxis

@@ -41,8 +41,8 @@ struct ManipulateResult {
 // which is made where it is missing. Checkpoints there, and goes on from them: a resumed run gives the same psi, to the
 // bit, as one that was never stopped on the same machine, whatever the number of threads. A finished run of the same
 // configuration is returned as it stands. Throws Error(BadFile) for a directory of another configuration or dataset,
-// Error(Failed) for losses that are not finite, Error(Usage) for settings out of range, Error(Interrupted) after a
-// clean checkpoint.
+// Error(Failed) for losses that are not finite, Error(Usage) for settings out of range, Error(CannotWrite) where
+// another process makes the run (run.lock), Error(Interrupted) after a clean checkpoint, std::bad_alloc.
 ManipulateResult manipulate(SourcePtr base, const ManipulateSettings& settings, const std::string& runDirectory,
                             const Context& context);
 

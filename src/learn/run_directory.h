@@ -1,4 +1,4 @@
-// The files of a training run, shared by the trainer and the encoder. Needs LibTorch: include only inside src/learn.
+// The files of a training run, shared by all that make or read them. Needs LibTorch: include only inside src/learn.
 #pragma once
 
 #include <string>
@@ -6,12 +6,23 @@
 #include "datasets/source.h"
 #include "learn/nets.h"
 #include "learn/trainer.h"
+#include "storage/file_lock.h"
 
 namespace offaxis {
 
 inline std::string checkpointPath(const std::string& runDirectory) {
   return runDirectory + "/checkpoint.h5";
 }
+
+// Held while a run is made. The constructor makes run.lock in the directory, which exists, and throws
+// Error(CannotWrite) where another process holds it.
+class RunClaim {
+ public:
+  explicit RunClaim(const std::string& runDirectory);
+
+ private:
+  FileLock lock_;
+};
 
 // What a checkpoint belongs to, as a flat JSON object: every setting that changes the result but the number of steps,
 // the dataset, and what the source shows. `settings.net` must be resolved.

@@ -24,6 +24,7 @@
 #include "learn/probe.h"
 #include "learn/probe_heads.h"
 #include "learn/run_directory.h"
+#include "learn/torch_errors.h"
 #include "learn/transitions.h"
 #include "storage/hash.h"
 #include "storage/staged.h"
@@ -133,7 +134,6 @@ class Training {
   }
 
   TrainResult run() {
-    makeDirectory(directory_);
     if (!settings_.overwrite && std::filesystem::exists(checkpointPath(directory_))) restore();
     const std::uint64_t before = step();
     if (before > settings_.steps) {
@@ -424,6 +424,12 @@ std::string runIdentity(const Source& source, const TrainSettings& settings) {
   return identity.dump();
 }
 
+RunClaim::RunClaim(const std::string& runDirectory) : lock_(runDirectory + "/run.lock") {
+  if (lock_.held()) return;
+  throw Error(ErrorKind::CannotWrite, "another process is at the run in '" + runDirectory + "'",
+              "wait until it has ended, or use another directory");
+}
+
 void checkTraining(const Source& source, const TrainSettings& settings) {
   check(settings);
   pixelLossFromString(settings.loss);
@@ -448,9 +454,11 @@ std::uint64_t stepsTrained(const std::string& runDirectory) {
 TrainResult trainVae(SourcePtr source, const TrainSettings& settings, const std::string& runDirectory,
                      const Context& context) {
   checkTraining(*source, settings);
+  checkDevice(settings.device);
   prepareTrainingThread();
-  const TrainSettings all = resolved(*source, settings);
-  return Training(std::move(source), all, runDirectory, context).run();
+  makeDirectory(runDirectory);
+  const RunClaim claim(runDirectory);
+  return withTorchErrors([&] { return Training(source, resolved(*source, settings), runDirectory, context).run(); });
 }
 
 }  // namespace offaxis

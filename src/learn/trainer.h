@@ -62,7 +62,8 @@ struct TrainResult {
   bool alreadyDone = false;  // the directory held this run, finished; nothing was trained
 };
 
-// Throws Error(Usage) for settings that trainVae() would refuse on this source, before anything is written.
+// Throws Error(Usage) for settings, but the device, that trainVae() would refuse on this source, before anything is
+// written.
 void checkTraining(const Source& source, const TrainSettings& settings);
 
 // Throws Error(Unavailable) for a device that this machine or this build has not, Error(Usage) for an unknown one.
@@ -81,7 +82,8 @@ std::uint64_t stepsTrained(const std::string& runDirectory);
 // settings is returned as it stands; one of fewer steps is continued. Uses one thread, so that several calls can run
 // side by side. Throws Error(BadFile) where the directory holds a run of other settings, model or source, Error(Failed)
 // for a loss that is not finite (the last good checkpoint stays), Error(Unavailable) for a missing device, Error(Usage)
-// for settings out of range, Error(Interrupted) after a checkpoint when asked to stop.
+// for settings out of range, Error(CannotWrite) where another process makes the run (run.lock), Error(Interrupted)
+// after a checkpoint when asked to stop, std::bad_alloc.
 TrainResult trainVae(SourcePtr source, const TrainSettings& settings, const std::string& runDirectory,
                      const Context& context);
 

@@ -13,6 +13,7 @@
 #include "learn/objectives.h"
 #include "learn/run_directory.h"
 #include "learn/trained_encoder.h"
+#include "storage/hash.h"
 
 namespace offaxis {
 namespace {
@@ -79,6 +80,7 @@ LatentTraversal traverseLatents(SourcePtr source, const std::string& runDirector
   prepareTrainingThread();
   const torch::Device device = openDevice(settings.device);
   const TrainedEncoder trained = loadEncoder(*source, runDirectory);
+  const std::string digest = toHex(sha256OfFile(checkpointPath(runDirectory)));
   TrainedDecoder decoder = loadDecoder(*source, runDirectory, trained);
   Encoder encoder = trained.encoder;
   encoder->to(device);
@@ -98,6 +100,7 @@ LatentTraversal traverseLatents(SourcePtr source, const std::string& runDirector
   LatentTraversal result;
   result.model = trained.model;
   result.latents = static_cast<std::uint64_t>(trained.latents);
+  result.checkpointSha256 = digest;
   for (std::uint32_t i = 0; i < settings.steps; ++i)
     result.offsets.push_back(settings.span * (2.0 * i / (settings.steps - 1) - 1));
 

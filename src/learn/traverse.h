@@ -21,8 +21,9 @@ struct TraverseSettings {
 
 struct LatentTraversal {
   std::string model;
-  std::uint64_t latents = 0;    // L
-  std::vector<double> offsets;  // [steps], what the latent is set to
+  std::string checkpointSha256;  // hex, of the checkpoint.h5 that was read
+  std::uint64_t latents = 0;     // L
+  std::vector<double> offsets;   // [steps], what the latent is set to
   // uint8 [H,W,C], the source's shape.
   using Image = std::vector<std::uint8_t>;
   // [L][steps]: the code of one image, its other entries as encoded, with one latent set to each offset.

@@ -94,7 +94,8 @@ class Reader {
  private:
   [[noreturn]] void fail(const std::string& what) const {
     throw Error(ErrorKind::BadFile, path_ + ": " + what,
-                "give the results.json of `offaxis evaluate original=... modified=FILE --models probe`");
+                "give the results.json of `offaxis evaluate original=... modified=FILE --models probe`, with --profile "
+                "pilot for 64x64 images");
   }
 
   void readSources(const Json& sources) {

@@ -80,6 +80,21 @@ void requireRegenerable(const Candidate& candidate, const Source& remade, const 
               "write it anew with `offaxis emit`");
 }
 
+// A row is known by its place in the factor grid: to diff, to the next version, and to whoever reads index.csv.
+void requireDistinctRows(const Candidate& candidate) {
+  if (candidate.described.rows.empty()) return;  // the whole grid in order
+  const Source& source = *candidate.source;
+  std::unordered_map<std::uint64_t, std::uint64_t> rowOf;
+  for (std::uint64_t row = 0; row < source.size(); ++row) {
+    const auto [held, added] = rowOf.emplace(source.gridIndex(row), row);
+    if (added) continue;
+    throw Error(ErrorKind::BadFile,
+                "'" + candidate.path + "' holds index " + std::to_string(held->first) + " twice, in rows " +
+                    std::to_string(held->second) + " and " + std::to_string(row),
+                "write it anew with every index once");
+  }
+}
+
 }  // namespace
 
 std::vector<Candidate> openCandidates(const PublishSettings& settings) {
@@ -94,6 +109,8 @@ std::vector<Candidate> openCandidates(const PublishSettings& settings) {
     std::string sha256 = toHex(sha256OfFile(path));  // before it is opened, so that what is opened is never older
     Candidate candidate{path, std::move(sha256), openImageFile(path), {}};
     candidate.described = publishedFileOf(*candidate.source);
+    requireDatasetName(candidate.described, path);
+    requireDistinctRows(candidate);
     candidate.described.file.path = "data/" + name;
     candidate.described.contentRoot = candidate.source->recordedRoot();
     const h5::Reader reader(path);

@@ -18,7 +18,8 @@ struct Candidate {
   PublishedFile described;  // parentRoot and rowBlocks are filled by verifyCandidates(); the file's hash by the writer
 };
 
-// Throws Error(Usage) for names that cannot be published, or files of several grids or rows; Error(BadFile).
+// Throws Error(Usage) for names that cannot be published, or files of several grids or rows; Error(BadFile) where one
+// cannot be read, names no known dataset, or holds an image of the grid twice.
 std::vector<Candidate> openCandidates(const PublishSettings& settings);
 
 // The psi files that the candidates name: the published path, and where each lies. Throws Error(Usage) for one that is

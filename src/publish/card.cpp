@@ -120,7 +120,7 @@ std::string verificationTable(const Manifest& manifest) {
 std::string configurationLine(const Json& evidence) {
   std::string text;
   const Json configuration = evidence.value("configuration", Json::object());
-  for (const char* key : {"profile", "steps", "batch", "net", "latents", "beta", "image"}) {
+  for (const char* key : {"dataset", "image", "profile", "steps", "batch", "net", "latents", "beta"}) {
     if (!configuration.contains(key)) continue;
     const Json& value = configuration[key];
     text += (text.empty() ? "" : ", ") + std::string(key) + " " +
@@ -129,28 +129,39 @@ std::string configurationLine(const Json& evidence) {
   return text;
 }
 
-// MIG as `offaxis evaluate` summarises it; other summaries are left to the manifest.
+// A score of a summary: its mean and scatter, and how it differs from the source that it is compared with.
+std::string scoreRow(const Json& row, const Json& score) {
+  std::string text = "| " + row.value("variant", "") + " | " + row.value("model", "") + " | " +
+                     number(at(row, "/runs"), "%.0f") + " | " + number(at(score, "/mean"), "%.3f") + " (" +
+                     number(at(score, "/sd"), "%.3f") + ") | ";
+  if (score.contains("difference")) {
+    text += number(at(score, "/difference/mean"), "%+.3f") + " from " + score["difference"].value("from", "") + " [" +
+            number(at(score, "/difference/interval_95/0"), "%+.3f") + ", " +
+            number(at(score, "/difference/interval_95/1"), "%+.3f") + "]";
+  }
+  return text + " |\n";
+}
+
+// The summary's rows that have the score `key`, under `title`; empty where none has.
+std::string scoreTable(const Json& summary, const char* key, const char* title) {
+  std::string rows;
+  for (const Json& row : summary) {
+    if (row.is_object() && row.contains(key) && row[key].is_object()) rows += scoreRow(row, row[key]);
+  }
+  if (rows.empty()) return {};
+  return std::string("\n| variant | model | runs | ") + title +
+         ", mean (sd) | change, 95 % interval |\n|---|---|---|---|---|\n" + rows;
+}
+
+// MIG and probes as `offaxis evaluate` summarises them; other summaries are left to the manifest.
 std::string evidenceSection(const Manifest& manifest) {
   std::string text;
   for (const Json& evidence : manifest.evidence) {
     text +=
         "\nFrom `" + evidence.value("file", "") + "` (SHA-256 " + evidence.value("sha256", "").substr(0, 12) + "...)";
     if (const std::string line = configurationLine(evidence); !line.empty()) text += ": " + line;
-    text += ".\n\n| variant | model | runs | MIG, mean (sd) | change, 95 % interval |\n|---|---|---|---|---|\n";
     const Json summary = evidence.value("summary", Json::array());
-    for (const Json& row : summary) {
-      if (!row.is_object() || !row.contains("mig")) continue;
-      const Json& mig = row["mig"];
-      text += "| " + row.value("variant", "") + " | " + row.value("model", "") + " | " +
-              number(at(row, "/runs"), "%.0f") + " | " + number(at(mig, "/mean"), "%.3f") + " (" +
-              number(at(mig, "/sd"), "%.3f") + ") | ";
-      if (mig.contains("difference")) {
-        text += number(at(mig, "/difference/mean"), "%+.3f") + " from " + mig["difference"].value("from", "") + " [" +
-                number(at(mig, "/difference/interval_95/0"), "%+.3f") + ", " +
-                number(at(mig, "/difference/interval_95/1"), "%+.3f") + "]";
-      }
-      text += " |\n";
-    }
+    text += ".\n" + scoreTable(summary, "mig", "MIG") + scoreTable(summary, "probe", "accuracy over the factors");
   }
   if (text.empty()) return "None was published with this version: nothing here says how models fare on it.\n";
   return "Scores of models at the profile and with the number of runs that each table names, and of no others.\n" +

@@ -174,12 +174,20 @@ class VersionCheck {
     context_.advance(sizeOf(path));
   }
 
+  // A directory is known by what is listed in it; where other things lie in it, those are what is named.
+  bool isKnown(const fs::directory_entry& entry, const std::string& path) const {
+    if (sums_.count(path) != 0 || path == kSums || path == kSignature) return true;
+    if (entry.is_symlink() || !entry.is_directory()) return false;
+    const auto inside = sums_.lower_bound(path + "/");
+    return (inside != sums_.end() && inside->first.compare(0, path.size() + 1, path + "/") == 0) ||
+           !fs::is_empty(entry.path());
+  }
+
   void checkUnlisted() {
     std::vector<std::string> unlisted;
     for (const fs::directory_entry& entry : fs::recursive_directory_iterator(directory_)) {
       const std::string path = entry.path().lexically_relative(directory_).generic_string();
-      const bool known = sums_.count(path) != 0 || path == kSums || path == kSignature;
-      if (!known && (entry.is_symlink() || !entry.is_directory())) unlisted.push_back(path);
+      if (!isKnown(entry, path)) unlisted.push_back(path);
     }
     std::sort(unlisted.begin(), unlisted.end());
     for (const std::string& path : unlisted) add(path, "unlisted", false, "SHA256SUMS does not list it");

@@ -33,7 +33,7 @@ struct CheckReport {
 // bytes       the file has the SHA-256 that SHA256SUMS gives it (`sha256sum -c` does this too); where the manifest
 // sides
 //             with the file, the finding is of SHA256SUMS
-// unlisted    no file, link or other thing lies in the directory that SHA256SUMS does not list
+// unlisted    no file, link, empty directory or other thing lies there that SHA256SUMS does not list
 // missing     every listed file is there, and every file that a version has is listed
 // manifest    the manifest's own hashes and sizes agree with SHA256SUMS
 // content     (with `content`) the labels and images of every data file, decoded, give the content root of the

@@ -114,7 +114,7 @@ Json croissantOf(const Manifest& manifest, const ListedFile& manifestFile, const
             {"name", manifest.name},
             {"description", manifest.description},
             {"version", toString(manifest.version)},
-            {"license", manifest.license},
+            {"license", licenseAddress(manifest.license)},
             {"url", manifest.url},
             {"creator", organization(manifest.creator)},
             {"publisher", organization(manifest.creator)},

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 #include "publish/descriptions.h"
@@ -8,6 +9,10 @@ namespace offaxis {
 namespace {
 
 constexpr const char* kSpdx = "https://spdx.org/licenses/";
+
+bool isLetterOrDigit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
 
 Json related(const std::string& relation, const Work& work) {
   const std::string arxiv = "https://arxiv.org/abs/";
@@ -32,7 +37,7 @@ Json relatedIdentifiers(const Manifest& manifest) {
 }
 
 Json rights(const std::string& license) {
-  Json entry{{"rightsUri", license}};
+  Json entry{{"rightsUri", licenseAddress(license)}};
   if (const std::string identifier = spdxIdentifier(license); !identifier.empty()) {
     entry["rights"] = identifier;
     entry["rightsIdentifier"] = identifier;
@@ -56,16 +61,37 @@ Json sizes(const Manifest& manifest) {
 
 }  // namespace
 
-std::string spdxIdentifier(const std::string& license) {
-  const std::string prefix = kSpdx;
-  if (license.compare(0, prefix.size(), prefix) != 0) return {};
-  std::string identifier = license.substr(prefix.size());
-  for (const std::string suffix : {".html", ".json"}) {
-    if (identifier.size() > suffix.size() &&
-        identifier.compare(identifier.size() - suffix.size(), suffix.size(), suffix) == 0)
-      identifier.resize(identifier.size() - suffix.size());
+bool isWebAddress(const std::string& text) {
+  constexpr const char* kPunctuation = "-._~:/?#[]@!$&'()*+,;=%";  // RFC 3986
+  std::size_t host = 0;
+  for (const std::string scheme : {"http://", "https://"}) {
+    if (text.compare(0, scheme.size(), scheme) == 0) host = scheme.size();
   }
-  return identifier;
+  return host != 0 && host < text.size() && isLetterOrDigit(text[host]) &&
+         std::all_of(text.begin(), text.end(),
+                     [&](char c) { return isLetterOrDigit(c) || (c != '\0' && std::strchr(kPunctuation, c)); });
+}
+
+std::string spdxIdentifier(const std::string& license) {
+  std::string identifier = license;
+  if (const std::string prefix = kSpdx; license.compare(0, prefix.size(), prefix) == 0) {
+    identifier.erase(0, prefix.size());
+    for (const std::string suffix : {".html", ".json"}) {
+      if (identifier.size() > suffix.size() &&
+          identifier.compare(identifier.size() - suffix.size(), suffix.size(), suffix) == 0)
+        identifier.resize(identifier.size() - suffix.size());
+    }
+  }
+  const bool formed = !identifier.empty() && isLetterOrDigit(identifier[0]) &&
+                      std::all_of(identifier.begin(), identifier.end(),
+                                  [](char c) { return isLetterOrDigit(c) || c == '-' || c == '.'; });
+  return formed ? identifier : std::string();
+}
+
+std::string licenseAddress(const std::string& license) {
+  if (isWebAddress(license)) return license;
+  const std::string identifier = spdxIdentifier(license);
+  return identifier.empty() ? license : kSpdx + identifier + ".html";
 }
 
 Json dataciteOf(const Manifest& manifest) {

@@ -32,7 +32,13 @@ std::string cardOf(const Manifest& manifest);
 // BibTeX: this version, the datasets that it was made from, and the method where psi was used.
 std::string citationsOf(const Manifest& manifest);
 
-// "Apache-2.0" for https://spdx.org/licenses/Apache-2.0.html; empty where `license` is no SPDX address.
+// Whether the text is an http or https address of a host, of characters that addresses are made of.
+bool isWebAddress(const std::string& text);
+
+// "Apache-2.0" for https://spdx.org/licenses/Apache-2.0.html and for itself; empty where `license` is neither SPDX's
+// address nor of an identifier's form.
 std::string spdxIdentifier(const std::string& license);
+// Where the licence can be read: `license` itself where it is an address, SPDX's page for an identifier.
+std::string licenseAddress(const std::string& license);
 
 }  // namespace offaxis

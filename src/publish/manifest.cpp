@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "datasets/image_file.h"
 #include "datasets/original_file.h"
+#include "datasets/registry.h"
 #include "publish/row_blocks.h"
 #include "storage/staged.h"
 #include "variants/expression.h"
@@ -147,6 +148,22 @@ class ManifestReader {
   std::string path_;
 };
 
+// Short and without control characters, whatever a file holds.
+std::string printable(const std::string& text) {
+  constexpr std::size_t kMost = 100;
+  return Json(text.substr(0, kMost)).dump(-1, ' ', true, Json::error_handler_t::replace) +
+         (text.size() > kMost ? "..." : "");
+}
+
+SourcePtr openNamedOriginal(const PublishedFile& file) {
+  requireDatasetName(file, file.file.path);
+  if (SourcePtr source = openNamedDataset(file.dataset)) return source;
+  throw Error(
+      ErrorKind::Usage,
+      file.file.path + " was made from " + file.dataset + ", an imported file, which no program can make from its name",
+      "give the imported file with --original FILE.h5 (`offaxis import` writes it)");
+}
+
 }  // namespace
 
 std::string PublishedFile::psiSha256() const {
@@ -281,8 +298,15 @@ std::vector<std::uint64_t> rowsFromText(const std::string& text, std::uint64_t s
   return rows;
 }
 
+void requireDatasetName(const PublishedFile& file, const std::string& path) {
+  if (!importedFamily(file.dataset).empty() || openNamedDataset(file.dataset)) return;
+  throw Error(ErrorKind::BadFile,
+              "'" + path + "' names no known dataset: its attribute dataset is " + printable(file.dataset),
+              "`offaxis list datasets` has the known ones; `offaxis verify --original SOURCE` compares with any other");
+}
+
 SourcePtr openOriginal(const PublishedFile& file, const std::string& original) {
-  SourcePtr source = openSource(original.empty() ? file.originalExpression() : original);
+  SourcePtr source = original.empty() ? openNamedOriginal(file) : openSource(original);
   if (source->info().reduction != file.reduction && source->info().shape.height > file.shape.height) {
     source = reduced(std::move(source), file.shape.height);
   }

@@ -86,7 +86,12 @@ std::string rowsText(const Source& source);
 // Throws Error(BadFile) where the text is malformed or names indices beyond `size`.
 std::vector<std::uint64_t> rowsFromText(const std::string& text, std::uint64_t size);
 
-// The original that a file was made from, as rows of it: `original`, an expression, or what the file names.
+// Throws Error(BadFile) naming `path` where the dataset that the file there names is neither one of the registry's nor
+// an imported file's: a text from inside a file is never taken for a path.
+void requireDatasetName(const PublishedFile& file, const std::string& path);
+
+// The original that a file was made from, as rows of it: `original`, an expression, or what the file names. Throws what
+// openSource() and, without `original`, requireDatasetName() throw; Error(Usage) where only `original` could say it.
 SourcePtr openOriginal(const PublishedFile& file, const std::string& original);
 
 // The source that `file` was written from, made anew; `psiPath` where it names a psi. Throws what openSource() and

@@ -15,6 +15,7 @@
 #include "publish/candidate.h"
 #include "publish/check.h"
 #include "publish/descriptions.h"
+#include "publish/evidence.h"
 #include "publish/signing.h"
 #include "publish/version_step.h"
 #include "publish/version_writer.h"
@@ -48,38 +49,23 @@ SemVer requireVersion(const std::string& text) {
   return version;
 }
 
+// Both go into descriptions that other programs follow.
+void requireAddresses(const PublishSettings& settings) {
+  if (settings.url != PublishSettings().url && !isWebAddress(settings.url)) {
+    badUsage("'" + settings.url + "' is no address on the web",
+             "give --url https://..., or leave it out where that is not known yet");
+  }
+  if (spdxIdentifier(settings.license).empty() && !isWebAddress(settings.license)) {
+    badUsage("'" + settings.license + "' is neither a licence's SPDX identifier nor an address",
+             "give --license CC-BY-4.0, or the https://... address of its text");
+  }
+}
+
 void requireOneCommit(const PublishSettings& settings) {
   if (settings.allowDirty || namesOneCommit(settings.program)) return;
   throw Error(ErrorKind::Usage,
               "this program is '" + settings.program + "', which names no one commit: nobody else could build it",
               "commit and build again, or pass --allow-dirty, which the manifest will say");
-}
-
-Json readEvidence(const std::vector<std::string>& paths) {
-  Json all = Json::array();
-  for (const std::string& path : paths) {
-    const std::string text = readTextFile(path);
-    const Json results = Json::parse(text, nullptr, false);
-    if (!results.is_object() || !results.contains("summary")) {
-      throw Error(ErrorKind::BadFile, "'" + path + "' is no results.json: it has no summary",
-                  "give the results.json of `offaxis evaluate`");
-    }
-    if (results.value("status", "") != "complete") {
-      throw Error(ErrorKind::BadFile, "'" + path + "' is not complete: runs are missing or failed",
-                  "finish the evaluation first");
-    }
-    // What the runs were, so that nobody takes a quick profile's scores for more; tables of numbers stay in the file.
-    Json configuration = Json::object();
-    const Json settings = results.value("configuration", Json::object());
-    for (const auto& [key, value] : settings.items()) {
-      if (value.is_primitive()) configuration[key] = value;
-    }
-    all.push_back({{"file", fs::path(path).filename().string()},
-                   {"sha256", toHex(sha256Of(text.data(), text.size()))},
-                   {"configuration", std::move(configuration)},
-                   {"summary", results["summary"]}});
-  }
-  return all;
 }
 
 void writeIndex(VersionWriter& writer, const Source& source, Manifest& manifest, const Context& context) {
@@ -274,6 +260,7 @@ Json buildCircumstances(const std::string& program) {
 PublishReport publishVersion(const PublishSettings& settings, const Context& context) {
   requireName(settings.name);
   const SemVer version = requireVersion(settings.version);
+  requireAddresses(settings);
   requireOneCommit(settings);
   std::vector<Candidate> candidates = openCandidates(settings);
   const auto psi = matchPsi(settings, candidates);
@@ -286,7 +273,7 @@ PublishReport publishVersion(const PublishSettings& settings, const Context& con
   std::unique_ptr<ManifestCopy> copy;
   if (!settings.manifestsDirectory.empty()) copy = std::make_unique<ManifestCopy>(settings);
   Manifest& manifest = report.manifest;
-  manifest.evidence = readEvidence(settings.evidence);
+  manifest.evidence = readEvidence(settings.evidence, candidates);
   requireRightStep(settings, version, candidates, context);
   manifest.name = settings.name;
   manifest.version = version;

@@ -23,8 +23,8 @@ struct PublishSettings {
   std::string signKey;                // a private SSH key; empty: unsigned
   std::string manifestsDirectory;     // also writes <this>/<name>/<version>.json and <this>/<name>/psi/; empty: not
   std::string description;            // empty: made from the files
-  std::string license = "https://spdx.org/licenses/Apache-2.0.html";
-  std::string url = "./";  // where the version will be found
+  std::string license = "https://spdx.org/licenses/Apache-2.0.html";  // or "Apache-2.0", or another web address
+  std::string url = "./";  // where the version will be found: this, or a web address
   std::string creator = "Offaxis";
   std::string program;      // "offaxis 0.1.0+1a2b3c4"
   std::string created;      // UTC, "2025-01-31T12:00:00Z"
@@ -39,11 +39,11 @@ struct PublishReport {
 
 // Verifies every variant against its original and every original against the dataset that it names, recomputes the
 // content roots, and holds the version number to what changed (publish/version_step.h). Throws Error(Usage) for bad
-// names, a wrong version number (saying the right one), a psi that is missing or of no use, or a program that names no
-// one commit; Error(BadFile) where a file does not hold what it claims or its verification fails; Error(CannotWrite)
-// where the version exists or cannot be written.
-// Nothing is left under the version's name unless all of it is there, whenever the process dies. The copy of the
-// manifest appears right after it; where the process dies between the two, the same call again adds the copy.
+// names and addresses, a wrong version number (saying the right one), a psi that is missing or of no use, or a program
+// that names no one commit; Error(BadFile) where a file does not hold what it claims, its verification fails, or
+// evidence is of other data; Error(CannotWrite) where the version exists or cannot be written. Nothing is left under
+// the version's name unless all of it is there, whenever the process dies. The copy of the manifest appears right after
+// it; where the process dies between the two, the same call again adds the copy.
 PublishReport publishVersion(const PublishSettings& settings, const Context& context);
 
 // Compilers and libraries that a file's bytes (never its content root) can depend on.

@@ -194,7 +194,7 @@ class Reader {
       for (const char* score : {"mig", "rotated_mig", "probe"}) {
         if (!entry.contains(score)) continue;
         entry.at(score).at("mean").get<double>();
-        entry.at(score).at("sd").get<double>();
+        if (!entry.at(score).at("sd").is_null()) entry.at(score).at("sd").get<double>();  // one run has none
         for (const Json& point : entry.at(score).at("points")) {
           point.at("seed").get<std::uint64_t>();
           point.at("value").get<double>();

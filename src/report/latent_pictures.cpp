@@ -19,6 +19,10 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kRecord = "traversal.json";
 constexpr const char* kStripTiles = "latents-tiles.png";
 constexpr const char* kRebuiltTiles = "reconstructions-tiles.png";
+constexpr const char* kStrips = "latents.png";
+constexpr const char* kRebuilt = "reconstructions.png";
+constexpr const char* kAnimation = "latents.gif";
+constexpr const char* kInformation = "information.svg";
 constexpr int kGap = 2;
 
 std::string fixed(double value, int decimals) {
@@ -169,7 +173,18 @@ std::string latentGif(const LatentPictures& pictures) {
   return gifOf(frames, 12);
 }
 
+void checkLatentPictures(const std::string& directory, Overwrite overwrite) {
+  if (overwrite == Overwrite::Replace) return;
+  std::error_code none;
+  for (const char* name : {kRecord, kStripTiles, kRebuiltTiles, kStrips, kRebuilt, kAnimation, kInformation}) {
+    if (std::filesystem::exists(std::filesystem::path(directory) / name, none))
+      throw Error(ErrorKind::CannotWrite, "'" + directory + "/" + name + "' exists already",
+                  "choose another directory, or pass --force to replace it");
+  }
+}
+
 void writeLatentPictures(const LatentPictures& pictures, const std::string& directory, Overwrite overwrite) {
+  checkLatentPictures(directory, overwrite);
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (error) throw Error(ErrorKind::CannotWrite, "cannot make the directory " + directory + ": " + error.message());
@@ -185,6 +200,7 @@ void writeLatentPictures(const LatentPictures& pictures, const std::string& dire
       {"schema_version", 1},
       {"status", "complete"},
       {"model", pictures.model},
+      {"checkpoint_sha256", pictures.checkpointSha256},
       {"source", pictures.source},
       {"strips", {{"file", kStripTiles}, {"latents", pictures.strips.size()}, {"offsets", pictures.offsets}}},
       {"variance", pictures.variance},
@@ -193,13 +209,13 @@ void writeLatentPictures(const LatentPictures& pictures, const std::string& dire
       {"information", information}};
   writeTextFile(path(kStripTiles), pngOf(edgeToEdge(pictures.strips)), overwrite);
   writeTextFile(path(kRebuiltTiles), pngOf(edgeToEdge({pictures.originals, pictures.rebuilt})), overwrite);
-  writeTextFile(path("latents.png"), labelledPng(latentStrips(pictures), pictures.model + " on " + pictures.source),
+  writeTextFile(path(kStrips), labelledPng(latentStrips(pictures), pictures.model + " on " + pictures.source),
                 overwrite);
-  writeTextFile(path("reconstructions.png"),
-                labelledPng(reconstructionStrips(pictures), pictures.model + " on " + pictures.source), overwrite);
-  writeTextFile(path("latents.gif"), latentGif(pictures), overwrite);
+  writeTextFile(path(kRebuilt), labelledPng(reconstructionStrips(pictures), pictures.model + " on " + pictures.source),
+                overwrite);
+  writeTextFile(path(kAnimation), latentGif(pictures), overwrite);
   if (!pictures.information.empty())
-    writeTextFile(path("information.svg"), chartSvg(informationChart(pictures), {680, true}), overwrite);
+    writeTextFile(path(kInformation), chartSvg(informationChart(pictures), {680, true}), overwrite);
   writeTextFile(path(kRecord), record.dump(2, ' ', false, Json::error_handler_t::replace) + "\n", overwrite);
 }
 
@@ -209,6 +225,7 @@ LatentPictures readLatentPictures(const std::string& directory) {
     const Json record = Json::parse(readTextFile(path));
     LatentPictures pictures;
     record.at("model").get_to(pictures.model);
+    pictures.checkpointSha256 = record.value("checkpoint_sha256", "");
     record.at("source").get_to(pictures.source);
     record.at("strips").at("offsets").get_to(pictures.offsets);
     record.at("variance").get_to(pictures.variance);

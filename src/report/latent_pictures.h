@@ -14,6 +14,7 @@ namespace offaxis {
 
 struct LatentPictures {
   std::string model;                        // "beta-vae"
+  std::string checkpointSha256;             // of the checkpoint.h5 that they show; empty in older records
   std::string source;                       // the expression that was given
   std::vector<double> offsets;              // [steps], what a latent is set to
   std::vector<std::vector<Pixels>> strips;  // [latents][steps]
@@ -28,6 +29,10 @@ struct LatentPictures {
 // latents.gif, information.svg, and the tiles without labels that readLatentPictures() takes. Throws
 // Error(CannotWrite), without `overwrite` also where one of them exists.
 void writeLatentPictures(const LatentPictures& pictures, const std::string& directory, Overwrite overwrite);
+
+// Throws Error(CannotWrite) where writeLatentPictures() would, for what the directory holds: to be known before the
+// work.
+void checkLatentPictures(const std::string& directory, Overwrite overwrite);
 
 // Throws Error(BadFile) where traversal.json or its tiles are missing, damaged, or do not fit together.
 LatentPictures readLatentPictures(const std::string& directory);

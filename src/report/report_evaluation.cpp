@@ -39,11 +39,18 @@ struct Score {
   const Json* difference = nullptr;
 };
 
+// "[-0.1, +0.2]"; one pair has none.
+std::string intervalText(const Json& difference) {
+  if (difference.at("pairs") < 2) return {};
+  const Json& interval = difference.at("interval_95");
+  return "[" + signedText(interval.at(0)) + ", " + signedText(interval.at(1)) + "]";
+}
+
 Score scoreOf(const Json& entry, const char* key) {
   Score score;
   const Json& json = entry.at(key);
   score.mean = json.at("mean");
-  score.sd = json.at("sd");
+  if (json.at("points").size() > 1) score.sd = json.at("sd");
   for (const Json& point : json.at("points"))
     score.points.emplace_back(point.at("seed").get<std::uint64_t>(), point.at("value").get<double>());
   if (json.contains("difference") && json.at("difference").value("pairs", 0) > 0)
@@ -227,9 +234,10 @@ class EvaluationPart {
       row.name = rowName(arm);
       row.colour = arm.colour;
       row.mean = score.difference->at("mean").get<double>();
-      row.interval = score.difference->at("interval_95").get<std::array<double, 2>>();
-      change.description += (change.description.empty() ? "" : ", ") + row.name + " " + signedText(*row.mean) + " [" +
-                            signedText((*row.interval)[0]) + ", " + signedText((*row.interval)[1]) + "]";
+      if (score.difference->at("pairs") > 1)
+        row.interval = score.difference->at("interval_95").get<std::array<double, 2>>();
+      change.description += (change.description.empty() ? "" : ", ") + row.name + " " + signedText(*row.mean) + " " +
+                            intervalText(*score.difference);
       change.rows.push_back(std::move(row));
     }
     if (!change.rows.empty()) {
@@ -323,12 +331,7 @@ class EvaluationPart {
       row[4].number = mig.mean;
       if (mig.difference != nullptr) {
         const Json& d = *mig.difference;
-        row[5] = {signedText(d.at("mean")),
-                  d.at("mean").get<double>(),
-                  "[" + signedText(d.at("interval_95").at(0)) + ", " + signedText(d.at("interval_95").at(1)) + "]",
-                  {},
-                  false,
-                  {}};
+        row[5] = {signedText(d.at("mean")), d.at("mean").get<double>(), intervalText(d), {}, false, {}};
         if (d.contains("p"))
           row[6] = {d.at("p").get<double>() < 0.0005 ? "< 0.001" : fixedText(d.at("p")),
                     d.at("p").get<double>(),

@@ -1,11 +1,13 @@
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <functional>
 
 #include "core/error.h"
 #include "core/text.h"
 #include "report/latent_pictures.h"
 #include "report/report_parts.h"
+#include "storage/hash.h"
 
 namespace offaxis {
 namespace {
@@ -327,6 +329,14 @@ void addLatents(ReportParts& parts) {
       pictures = readLatentPictures(found.picturesDirectory);
     } catch (const Error& e) {
       parts.report.missing.push_back(e.what());
+      continue;
+    }
+    const std::string checkpoint = found.directory + "/checkpoint.h5";
+    if (std::error_code none; !pictures.checkpointSha256.empty() &&
+                              std::filesystem::is_regular_file(checkpoint, none) &&
+                              toHex(sha256OfFile(checkpoint)) != pictures.checkpointSha256) {
+      parts.report.missing.push_back("no pictures of what the latents draw: " + checkpoint +
+                                     " has been trained since; draw them anew with `offaxis traverse --force`");
       continue;
     }
     const std::string number = shown++ == 0 ? "" : std::to_string(shown) + "-";

@@ -161,13 +161,15 @@ void addEvidence(const Json& manifest, ReportParts& parts) {
       for (const Json& point : entry.at("mig").at("points"))
         row.points.push_back({point.at("value"), "seed " + std::to_string(point.at("seed").get<std::uint64_t>())});
       row.mean = entry.at("mig").at("mean").get<double>();
-      const double sd = entry.at("mig").at("sd");
-      if (row.points.size() > 1) row.interval = {*row.mean - sd, *row.mean + sd};
+      std::string runs = "1 run";
+      if (row.points.size() > 1) {
+        const double sd = entry.at("mig").at("sd");
+        row.interval = {*row.mean - sd, *row.mean + sd};
+        runs = "\u00b1 " + fixedText(sd) + ", " + std::to_string(row.points.size()) + " runs";
+      }
       chart.description += (chart.description.empty() ? "Means: " : ", ") + row.name + " " + fixedText(*row.mean);
       if (number == 1 && parts.findings.evaluations.empty() && parts.report.numbers.size() < 5)
-        parts.report.numbers.push_back(
-            {"MIG, " + row.name, fixedText(*row.mean),
-             "\u00b1 " + fixedText(sd) + ", " + std::to_string(row.points.size()) + " runs"});
+        parts.report.numbers.push_back({"MIG, " + row.name, fixedText(*row.mean), runs});
       chart.rows.push_back(std::move(row));
     }
     if (chart.rows.empty() || !parts.wants(id)) continue;

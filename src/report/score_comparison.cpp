@@ -27,8 +27,25 @@ void flatten(const Json& scores, std::map<std::string, double>& to) {
   }
 }
 
-std::optional<ScoredModel> scoredModel(const std::filesystem::path& path) {
-  const Json json = Json::parse(readTextFile(path.string()), nullptr, false);
+// The error that stands where scores would, said by `offaxis score --json` or by a row of `offaxis evaluate`; empty
+// where there is none.
+std::string failureIn(const Json& json) {
+  const auto error = json.find("error");
+  if (error == json.end()) return {};
+  if (error->is_string()) return error->get<std::string>();
+  const bool says = error->is_object() && error->contains("message") && (*error)["message"].is_string();
+  return says ? (*error)["message"].get<std::string>() : "it holds an error";
+}
+
+// Why `json`, without a single score, would hold some; empty where it is something else.
+std::string whySkipped(const Json& json) {
+  if (json.is_discarded()) return "it is not JSON: cut short, perhaps";
+  if (!json.is_object()) return {};
+  if (const std::string failure = failureIn(json); !failure.empty()) return "failed: " + failure;
+  return json.contains("scores") && !json.contains("probe") ? "none of its scores is a number" : "";
+}
+
+std::optional<ScoredModel> scoredModel(const Json& json, const std::filesystem::path& path) {
   if (!json.is_object()) return std::nullopt;
   auto text = [&](const char* key) { return json.contains(key) && json[key].is_string(); };
   ScoredModel model;
@@ -61,7 +78,9 @@ RankCorrelation correlate(const std::string& a, const std::string& b,
 
 }  // namespace
 
-std::vector<ScoredModel> readScoredModels(const std::string& directory) {
+namespace {
+
+std::vector<std::filesystem::path> jsonFilesBelow(const std::string& directory) {
   std::error_code error;
   std::vector<std::filesystem::path> paths;
   const auto options = std::filesystem::directory_options::skip_permission_denied;
@@ -72,11 +91,29 @@ std::vector<ScoredModel> readScoredModels(const std::string& directory) {
   }
   if (error) throw Error(ErrorKind::BadFile, "cannot read the directory '" + directory + "': " + error.message());
   std::sort(paths.begin(), paths.end());
-  std::vector<ScoredModel> models;
+  return paths;
+}
+
+[[noreturn]] void refuseEmpty(const std::string& directory, const std::vector<SkippedScores>& skipped) {
+  std::string message = "no scores below '" + directory + "'";
+  if (!skipped.empty()) message += "; " + skipped.front().path + " is skipped: " + skipped.front().why;
+  throw Error(ErrorKind::BadFile, message,
+              "keep what `offaxis score --json` prints as DIR/DATASET/MODEL.json, or name a directory of `offaxis "
+              "evaluate`");
+}
+
+}  // namespace
+
+ScoredModels readScoredModels(const std::string& directory) {
+  ScoredModels result;
   std::map<std::pair<std::string, std::string>, std::string> seen;
-  for (const std::filesystem::path& path : paths) {
-    std::optional<ScoredModel> model = scoredModel(path);
-    if (!model) continue;
+  for (const std::filesystem::path& path : jsonFilesBelow(directory)) {
+    const Json json = Json::parse(readTextFile(path.string()), nullptr, false);
+    std::optional<ScoredModel> model = scoredModel(json, path);
+    if (!model) {
+      if (std::string why = whySkipped(json); !why.empty()) result.skipped.push_back({path.string(), std::move(why)});
+      continue;
+    }
     const auto [there, added] = seen.emplace(std::make_pair(model->dataset, model->model), path.string());
     if (!added) {
       throw Error(ErrorKind::BadFile,
@@ -84,14 +121,10 @@ std::vector<ScoredModel> readScoredModels(const std::string& directory) {
                       model->dataset,
                   "keep one of them below '" + directory + "'");
     }
-    models.push_back(std::move(*model));
+    result.models.push_back(std::move(*model));
   }
-  if (models.empty()) {
-    throw Error(ErrorKind::BadFile, "no scores below '" + directory + "'",
-                "keep what `offaxis score --json` prints as DIR/DATASET/MODEL.json, or name a directory of `offaxis "
-                "evaluate`");
-  }
-  return models;
+  if (result.models.empty()) refuseEmpty(directory, result.skipped);
+  return result;
 }
 
 ScoreComparison compareScores(const std::vector<ScoredModel>& models) {

@@ -17,11 +17,21 @@ struct ScoredModel {
   std::map<std::string, double> scores;  // by metric: "mig", "dci.disentanglement"; finite
 };
 
-// All JSON files below `directory` that hold scores; others are passed over. Two kinds are known:
+struct SkippedScores {
+  std::string path, why;
+};
+
+struct ScoredModels {
+  std::vector<ScoredModel> models;
+  std::vector<SkippedScores> skipped;  // files that would hold scores, had nothing failed
+};
+
+// All JSON files below `directory` that hold scores. Two kinds are known:
 //   what `offaxis score --json` prints, kept as DIR/DATASET/MODEL.json
 //   the rows of `offaxis evaluate` (DIR/runs/*.json): the variant is the dataset, model and seed the model
-// Throws Error(BadFile) where there are none, or where two files hold one model of one dataset.
-std::vector<ScoredModel> readScoredModels(const std::string& directory);
+// Skipped are those of an error or a failed run, those without a single number, and what is no JSON; other JSON is
+// passed over. Throws Error(BadFile) where there are no scores, or where two files hold one model of one dataset.
+ScoredModels readScoredModels(const std::string& directory);
 
 struct RankCorrelation {
   std::string a, b;

@@ -590,6 +590,24 @@ std::uint64_t Reader::rowsPerDeflatedChunk(const std::string& name) const {
   return open(name).rowsPerDeflatedChunk;
 }
 
+Reader::Unwritten Reader::unwrittenChunks(const std::string& name) const {
+  const Dataset& dataset = open(name);
+  Unwritten unwritten{0, 1};
+  if (dataset.chunk.empty()) {
+    unwritten.chunks = H5Dget_storage_size(dataset.handle.get()) == 0 ? 1 : 0;
+    return unwritten;
+  }
+  for (std::size_t axis = 0; axis < dataset.chunk.size(); ++axis)
+    unwritten.of *=
+        dataset.shape.dims[axis] / dataset.chunk[axis] + (dataset.shape.dims[axis] % dataset.chunk[axis] != 0);
+  hsize_t written = 0;
+  const Handle space(H5Dget_space(dataset.handle.get()));
+  if (H5Dget_num_chunks(dataset.handle.get(), space.get(), &written) < 0 || written > unwritten.of)
+    fail("the chunks of dataset '" + name + "' cannot be counted: it is damaged or truncated");
+  unwritten.chunks = unwritten.of - written;
+  return unwritten;
+}
+
 bool Reader::readRawChunk(const std::string& name, std::uint64_t firstRow, std::vector<std::uint8_t>& stream) const {
   const Dataset& dataset = open(name);
   if (dataset.rowsPerDeflatedChunk == 0 || firstRow >= dataset.shape.dims[0]) return false;

@@ -103,6 +103,14 @@ class Reader {
   std::string stringAttribute(const std::string& name) const;  // at most 1 MiB
   std::uint64_t integerAttribute(const std::string& name) const;
 
+  // How many of the dataset's chunks were never written, and read as the fill value; a dataset that is not chunked
+  // counts as one.
+  struct Unwritten {
+    std::uint64_t chunks = 0;
+    std::uint64_t of = 0;
+  };
+  Unwritten unwrittenChunks(const std::string& name) const;
+
   // The raw stored chunk that holds `firstRow`, where the dataset is chunked along the first axis only (all others
   // whole) and filtered by deflate alone; rowsPerChunk 0 says that it is not. False: this chunk was left uncompressed
   // (HDF5 does that to chunks that deflate would enlarge) or never written; readRows reads it.

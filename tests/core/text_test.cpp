@@ -65,6 +65,22 @@ TEST(ParseReal, RefusesNonNumbers) {
     EXPECT_THROW(parseReal(text, "x", 0, 1), Error) << text;
 }
 
+TEST(ParseReal, BelowALimitRefusesTheLimit) {
+  EXPECT_EQ(parseRealBelow("999999.5", "x", 0, 1e6), 999999.5);
+  EXPECT_EQ(parseRealBelow("0", "x", 0, 1e6), 0);
+  for (const char* text : {"1e6", "-1", "", "nan", "inf", "1x"})
+    EXPECT_THROW(parseRealBelow(text, "x", 0, 1e6), Error) << text;
+}
+
+TEST(Utf8, IsWellFormedOrNot) {
+  for (const char* text : {"", "a=b.h5", "\x7f", "\u00e9", "\u20ac\uffff", "\U00010000\U0010ffff"})
+    EXPECT_TRUE(isUtf8(text)) << text;
+  // A lone continuation, a cut sequence, overlong ones, a surrogate, beyond the last character.
+  for (const char* text : {"\xff", "\x80", "a\xc3", "\xe2\x82", "\xc0\xaf", "\xe0\x9f\xbf", "\xed\xa0\x80",
+                           "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf0\x9f\x98", "b\xff.h5"})
+    EXPECT_FALSE(isUtf8(text)) << text;
+}
+
 TEST(Format, ReadsWell) {
   EXPECT_EQ(formatReal(0.1), "0.1");
   EXPECT_EQ(formatReal(2.0), "2");

@@ -182,14 +182,25 @@ TEST(Import, EveryChunking) {
   }
 }
 
-// Chunks that were never written read as zeros.
-TEST(Import, MissingChunksAreZeros) {
+// Chunks that were never written read as zeros, as black images do that somebody wrote.
+TEST(Import, ImagesThatWereNeverWrittenAreRefused) {
   const TempDirectory directory;
   OriginalRows rows = smallDSprites();
   std::fill(rows.images.begin(), rows.images.end(), std::uint8_t{0});
-  H5Layout layout = dSpritesLayout();
-  layout.write = false;
-  writeH5Original(directory / "d.h5", rows, layout);
+  const auto refusedFor = [&](H5Layout layout, const std::string& chunks) {
+    layout.write = false;
+    writeH5Original(directory / "d.h5", rows, layout);
+    expectRefused(chunks + " chunks of 'imgs' were never written: the file is incomplete", directory / "d.h5",
+                  settingsFor(rows));
+  };
+  // Of 192 images of 8x8: 2 x 4 x 2 and 5 x 2 x 3 chunks.
+  refusedFor({{130, 2, 4}}, "16 of 16");
+  refusedFor({{40, 5, 3}, false, true, true, H5Format::Checksummed}, "30 of 30");
+  refusedFor({}, "1 of 1");
+  H5Layout black = dSpritesLayout();
+  black.write = false;
+  black.zeros = true;
+  writeH5Original(directory / "d.h5", rows, black);
   EXPECT_EQ(expectImported(directory / "d.h5", rows).written.coincidences, rows.size() - 1);
 }
 

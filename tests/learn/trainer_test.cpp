@@ -17,6 +17,8 @@
 #include "learn/checkpoint.h"
 #include "learn/encode.h"
 #include "learn/image_memory.h"
+#include "learn/torch_errors.h"
+#include "storage/file_lock.h"
 #include "storage/h5.h"
 #include "storage/temporary.h"
 #include "variants/expression.h"
@@ -176,6 +178,33 @@ TEST(Trainer, AFinishedRunIsReturnedAndALongerOneContinued) {
             arraysOf(directory / "straight/checkpoint.h5", {kState[0]}));
   settings.steps = 5;
   expectError(ErrorKind::BadFile, "6 steps already", [&] { trainVae(square(), settings, directory / "run", {}); });
+}
+
+// Two processes in one directory would leave the report of one beside the weights of the other.
+TEST(Trainer, OneProcessMakesARun) {
+  TemporaryDirectory directory;
+  std::filesystem::create_directory(directory / "run");
+  {
+    const FileLock other((directory / "run") + "/run.lock");
+    expectError(ErrorKind::CannotWrite, "another process", [&] { trainVae(square(), tiny(), directory / "run", {}); });
+    EXPECT_FALSE(std::filesystem::exists((directory / "run") + "/run.json"));
+  }
+  trainVae(square(), tiny(), directory / "run", {});
+}
+
+TEST(TorchErrors, AreTheToolkits) {
+  EXPECT_EQ(withTorchErrors([] { return 7; }), 7);
+  for (const char* shortage : {"DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes",
+                               "DefaultCPUAllocator: not enough memory", "CUDA out of memory."})
+    EXPECT_THROW(withTorchErrors([&] { TORCH_CHECK(false, shortage); }), std::bad_alloc);
+  try {
+    withTorchErrors([] { TORCH_CHECK(false, "sizes do not fit"); });
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::Failed);
+    EXPECT_EQ(std::string(error.what()).find("frame #"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("sizes do not fit"), std::string::npos);
+  }
 }
 
 TEST(Trainer, RefusesCheckpointsOfAnotherRun) {

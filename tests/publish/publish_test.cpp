@@ -7,11 +7,13 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 
 #include "core/error.h"
 #include "core/philox.h"
 #include "datasets/content.h"
 #include "datasets/image_file.h"
+#include "publish/evidence.h"
 #include "publish/reproduce.h"
 #include "publish/version_fixture.h"
 #include "publish/version_writer.h"
@@ -42,6 +44,13 @@ class Publish : public testing::PublishFixture {
     settings.output = directory_ / output;
     settings.program = settings_.program;
     return reproduceVersion(settings, context_);
+  }
+  void evidence(const std::string& dataset, const std::vector<std::string>& resolved) {
+    putBytes(directory_ / "results.json", testing::resultsOf(dataset, resolved, {{"drop", 0.25}}).dump());
+    settings_.evidence = {directory_ / "results.json"};
+  }
+  static std::string modified(const std::string& psiSha256) {
+    return "xysquares:spacing=1,size=8+modified:eps=0.1,psi_sha256=" + psiSha256;
   }
   void expectCheckFails(const std::string& check, const std::string& path, bool content = false) {
     const CheckReport report = checkVersion(versionPath(""), content ? contentToo() : CheckSettings(), context_);
@@ -158,6 +167,10 @@ TEST_F(Publish, ChangedFilesAreNamed) {
   fs::create_symlink("/etc/hostname", versionPath("link"));
   expectCheckFails("unlisted", "link");
   fs::remove(versionPath("link"));
+  fs::create_directories(versionPath("data/empty/inner"));
+  expectCheckFails("unlisted", "data/empty/inner");
+  fs::remove_all(versionPath("data/empty"));
+  EXPECT_TRUE(checkVersion(versionPath(""), {}, context_).passed());
   fs::remove(versionPath("index.csv"));
   expectCheckFails("missing", "index.csv");
 }
@@ -467,11 +480,93 @@ TEST_F(Publish, BadRequestsSayWhatToDo) {
 }
 
 TEST_F(Publish, EvidenceIsEmbedded) {
-  putBytes(directory_ / "results.json", R"({"status": "complete", "rows": [1, 2], "summary": {"drop": 0.25}})");
-  settings_.evidence = {directory_ / "results.json"};
+  evidence("xysquares:spacing=1", {"xysquares:spacing=1,size=8"});
   const Manifest manifest = publish("1.0.0").manifest;
   EXPECT_EQ(manifest.evidence[0]["summary"]["drop"], 0.25);
   EXPECT_EQ(manifest.evidence[0]["sha256"], toHex(sha256OfFile(directory_ / "results.json")));
+  EXPECT_EQ(manifest.evidence[0]["sources"].size(), 1u);
+  EXPECT_EQ(manifest.evidence[0]["sources"]["arm 0"], "xysquares:spacing=1,size=8");
+  EXPECT_FALSE(manifest.evidence[0]["configuration"].contains("table"));
+}
+
+TEST_F(Publish, EvidenceOfOtherDataIsRefused) {
+  for (const char* other : {"xysquares:spacing=2", "xysquares:spacing=1,size=16", "xysquares", "shapes3d-r"}) {
+    evidence(other, {other});
+    expectError(ErrorKind::BadFile, std::string("has scores of \"") + other + "\", not of xysquares:spacing=1",
+                [&] { publish("1.0.0"); });
+  }
+  evidence("xysquares:spacing=1", {"xysquares:spacing=2,size=8"});
+  expectError(ErrorKind::BadFile, "has no source of xysquares:spacing=1", [&] { publish("1.0.0"); });
+  evidence("xysquares:spacing=1", {});
+  expectError(ErrorKind::BadFile, "it has no sources", [&] { publish("1.0.0"); });
+  // Further sources do no harm where nothing was made with psi.
+  evidence("xysquares:spacing=1", {"xysquares:spacing=1", modified(std::string(64, 'a'))});
+  publish("1.0.0");
+}
+
+TEST_F(Publish, EvidenceHasToBeOfThePublishedPsi) {
+  const std::string psi = directory_ / "psi.h5";
+  testing::randomPsi(openSource(kDataset), 1).save(psi, Overwrite::Refuse);
+  write(*rowsOf(std::string(kDataset) + "+modified:psi=" + psi), "modified.h5");
+  settings_.files.push_back(directory_ / "modified.h5");
+  settings_.psi = {psi};
+  evidence("xysquares:spacing=1", {"xysquares:spacing=1", modified(std::string(64, 'a'))});
+  expectError(ErrorKind::BadFile, "other perturbations", [&] { publish("1.0.0"); });
+  evidence("xysquares:spacing=1", {"xysquares:spacing=1"});
+  expectError(ErrorKind::BadFile, "modified.h5' was made with a psi.h5 that no source", [&] { publish("1.0.0"); });
+  evidence("xysquares:spacing=1", {modified(std::string(64, 'a')), modified(toHex(sha256OfFile(psi)))});
+  publish("1.0.0");
+}
+
+// What was published before these rules, with the results.json that are still here.
+TEST(Evidence, OfTheCommittedManifestsIsAccepted) {
+  const std::string root = OFFAXIS_SOURCE_DIR;
+  std::map<std::string, std::string> results;  // by SHA-256
+  for (const auto& entry : fs::recursive_directory_iterator(root + "/results")) {
+    if (entry.path().filename() == "results.json") results[toHex(sha256OfFile(entry.path()))] = entry.path();
+  }
+  int accepted = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(root + "/manifests")) {
+    if (entry.path().extension() != ".json") continue;
+    const Manifest manifest = readManifest(entry.path());
+    std::vector<Candidate> candidates;
+    for (const PublishedFile& file : manifest.files) candidates.push_back({file.file.path, file.file.sha256, {}, file});
+    for (const Json& evidence : manifest.evidence) {
+      const auto found = results.find(evidence.at("sha256").get<std::string>());
+      if (found == results.end()) continue;
+      EXPECT_NO_THROW(readEvidence({found->second}, candidates)) << entry.path();
+      ++accepted;
+    }
+  }
+  EXPECT_GE(accepted, 6);
+}
+
+TEST_F(Publish, AddressesAndLicencesAreHeldToTheirForm) {
+  for (const char* url :
+       {"not a url", "javascript:alert(1)", "https://", "https:// x", "ftp://a.org", "https://a.org/\n"}) {
+    settings_.url = url;
+    expectError(ErrorKind::Usage, "no address", [&] { publish("1.0.0"); });
+  }
+  settings_.url = "https://example.org/sets/toy?v=1";
+  for (const char* license : {"do what you want", "javascript:alert(1)", "", "-MIT", "https://spdx.org licences"}) {
+    settings_.license = license;
+    expectError(ErrorKind::Usage, "SPDX", [&] { publish("1.0.0"); });
+  }
+  settings_.license = "MIT";
+  publish("1.0.0");
+  const Json croissant = Json::parse(bytesOf(versionPath("croissant.json")));
+  EXPECT_EQ(croissant["url"], "https://example.org/sets/toy?v=1");
+  EXPECT_EQ(croissant["license"], "https://spdx.org/licenses/MIT.html");
+  const Json rights = Json::parse(bytesOf(versionPath("datacite.json")))["rightsList"][0];
+  EXPECT_EQ(rights["rightsUri"], "https://spdx.org/licenses/MIT.html");
+  EXPECT_EQ(rights["rightsIdentifier"], "MIT");
+  EXPECT_NE(bytesOf(versionPath("README.md")).find("\nlicense: mit\n"), std::string::npos);
+}
+
+TEST_F(Publish, FilesThatHoldAnIndexTwiceAreRefused) {
+  write(*rowsOf(kDataset, "0:5,3,9"), "twice.h5");
+  settings_.files = {directory_ / "twice.h5"};
+  expectError(ErrorKind::BadFile, "twice.h5' holds index 3 twice, in rows 3 and 5", [&] { publish("1.0.0"); });
 }
 
 TEST(Manifest, RowsAreRanges) {

@@ -32,6 +32,19 @@ inline void putBytes(const std::string& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
+// A complete results.json of runs on `dataset`, whose sources resolve to `resolved`.
+inline Json resultsOf(const std::string& dataset, const std::vector<std::string>& resolved, const Json& summary) {
+  Json sources = Json::object();
+  for (const std::string& expression : resolved)
+    sources["arm " + std::to_string(sources.size())] = {{"expression", "as given"}, {"resolved", expression}};
+  return {
+      {"status", "complete"},
+      {"configuration", {{"dataset", dataset}, {"image", "8x8x3"}, {"profile", "quick"}, {"table", Json::array({1})}}},
+      {"sources", sources},
+      {"summary", summary},
+      {"rows", Json::array()}};
+}
+
 inline CheckSettings contentToo() {
   CheckSettings settings;
   settings.content = true;

@@ -304,6 +304,39 @@ TEST_F(Version, WhatAFileSaysWronglyIsTheFilesFault) {
   EXPECT_FALSE(fs::exists(versionPath("")));
 }
 
+// A file may say anything of its origin: nothing of it is opened as a path, nor published.
+TEST_F(Version, DatasetsThatAreNoNamesAreTheFilesFault) {
+  const std::string path = directory_ / "spoiled.h5";
+  settings_.files = {path};
+  const std::vector<std::pair<std::string, std::string>> cases{{directory_ / "x.h5", "x.h5\""},
+                                                               {"", "\"\""},
+                                                               {"a\n\x1b[31mb", "\"a\\n\\u001b[31mb\""},
+                                                               {"squares", "\"squares\""}};
+  for (const auto& [dataset, shown] : cases) {
+    MemorySource source(*openImageFile(directory_ / "noise.h5"));
+    source.info_.dataset = dataset;
+    write(source, "spoiled.h5");
+    EXPECT_EQ(openImageFile(path)->info().dataset, dataset) << "reading stays possible";
+    for (const std::string original : {"", kDataset}) {
+      settings_.original = original;
+      expectError(ErrorKind::BadFile, "spoiled.h5' names no known dataset: its attribute dataset is",
+                  [&] { publish(); });
+      expectError(ErrorKind::BadFile, shown, [&] { publish(); });
+    }
+    PublishedFile described = publishedFileOf(source);
+    described.file.path = "it";
+    expectError(ErrorKind::BadFile, "'it' names no known dataset", [&] { openOriginal(described, ""); });
+    EXPECT_EQ(openOriginal(described, kDataset)->size(), source.size());
+  }
+}
+
+TEST_F(Version, ImportedOriginalsAreGivenByHand) {
+  PublishedFile described = publishedFileOf(*rowsOf(kDataset));
+  described.file.path = "it";
+  described.dataset = "shapes3d-import";
+  expectError(ErrorKind::Usage, "no program can make from its name", [&] { openOriginal(described, ""); });
+}
+
 // Progress that keeps the notes.
 class Notes : public Progress {
  public:
@@ -368,9 +401,12 @@ TEST_F(Version, IndependentRulesHold) {
   write(*rowsOf(std::string(kDataset) + "+modified:psi=" + (directory_ / "psi.h5")), "modified.h5");
   settings_.files.push_back(directory_ / "modified.h5");
   settings_.psi = {directory_ / "psi.h5"};
-  putBytes(directory_ / "results.json",
-           R"({"status": "complete", "configuration": {"profile": "quick", "table": [1]}, "rows": [],)"
-           R"("summary": [{"variant": "noise", "model": "beta-vae", "runs": 3, "mig": {"mean": 0.25, "sd": 0.1}}]})");
+  const Json summary = Json::array(
+      {{{"variant", "noise"}, {"model", "beta-vae"}, {"runs", 3}, {"mig", {{"mean", 0.25}, {"sd", 0.1}}}},
+       {{"variant", "modified"}, {"model", "probe"}, {"runs", 5}, {"probe", {{"mean", 0.875}, {"sd", 0.01}}}}});
+  const std::string modified =
+      "xysquares:spacing=1,size=8+modified:eps=0.1,psi_sha256=" + toHex(sha256OfFile(directory_ / "psi.h5"));
+  putBytes(directory_ / "results.json", testing::resultsOf("xysquares:spacing=1", {modified}, summary).dump());
   settings_.evidence = {directory_ / "results.json"};
   publish();
   const std::string script = "/usr/bin/python3 " OFFAXIS_SOURCE_DIR "/tests/publish/version_rules.py ";
@@ -378,8 +414,10 @@ TEST_F(Version, IndependentRulesHold) {
   EXPECT_EQ(std::system((script + versionPath("") + " --mutations > " + (directory_ / "log")).c_str()), 0)
       << bytesOf(directory_ / "log");
   const std::string card = bytesOf(versionPath("README.md"));
-  for (const char* part : {"profile quick", "| noise | beta-vae | 3 | 0.250 (0.100) |", "| `data/noise.h5` | yes |",
-                           "license: apache-2.0", "offaxis reproduce manifest.json", "zietlow2021demystifying"}) {
+  for (const char* part :
+       {"dataset xysquares:spacing=1, image 8x8x3, profile quick", "| noise | beta-vae | 3 | 0.250 (0.100) |",
+        "accuracy over the factors, mean (sd)", "| modified | probe | 5 | 0.875 (0.010) |", "| `data/noise.h5` | yes |",
+        "license: apache-2.0", "offaxis reproduce manifest.json", "zietlow2021demystifying"}) {
     EXPECT_NE(card.find(part), std::string::npos) << part;
   }
 }
@@ -389,6 +427,7 @@ TEST_F(Version, DspritesIsPublishedUnderItsOwnKeys) {
   write(*rowsOf("dsprites", "0:300"), "sprites.h5");
   write(*rowsOf("dsprites+noise:eps=0.1", "0:300"), "noise.h5");
   settings_.files = {directory_ / "sprites.h5", directory_ / "noise.h5"};
+  settings_.license = "MIT";  // by its identifier: the rules ask for addresses
   publish();
   EXPECT_TRUE(checkVersion(versionPath(""), contentToo(), context_).passed());
   EXPECT_EQ(std::system(

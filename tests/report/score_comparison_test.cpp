@@ -40,8 +40,10 @@ TEST(ScoreComparison, RanksMetricsWithinDatasetsAndDatasetsWithinMetrics) {
   for (int i = 0; i < 3; ++i) put(d / ("sprites/m" + std::to_string(i) + ".json"), scores(mig[2 - i], mig[i]));
   put(d / "sprites/notes.json", R"(["no scores"])");
   put(d / "sprites/broken.json", "{");
-  const std::vector<ScoredModel> models = readScoredModels(d / "");
+  const auto [models, skipped] = readScoredModels(d / "");
   ASSERT_EQ(models.size(), 7u);
+  ASSERT_EQ(skipped.size(), 1u) << "notes are no scores, what is cut short may have been";
+  EXPECT_EQ(skipped[0].path, d / "sprites/broken.json");
   const ScoreComparison comparison = compareScores(models);
   const RankCorrelation alike = pairOf(comparison.metrics, "shapes", "dci.disentanglement", "mig");
   EXPECT_EQ(alike.models, 4u);
@@ -65,8 +67,9 @@ TEST(ScoreComparison, ReadsTheRowsOfAnEvaluation) {
   put(d / "runs/original_beta-vae_0/run.json", R"({"seed": 0, "loss": 3})");
   put(d / "runs/original_probe_0.json",  // has accuracies, which are no score of codes
       R"({"variant": "original", "model": "probe", "seed": 0, "probe": {"mean": 1, "per_factor": {"x": 1}}})");
-  const std::vector<ScoredModel> models = readScoredModels(d / "");
+  const auto [models, skipped] = readScoredModels(d / "");
   ASSERT_EQ(models.size(), 4u);
+  EXPECT_TRUE(skipped.empty()) << "neither runs nor probes are scores of codes";
   EXPECT_EQ(models[0].dataset, "noise");
   EXPECT_EQ(models[0].model, "beta-vae 0");
   EXPECT_EQ(models[0].scores, (std::map<std::string, double>{{"mig", .5}, {"rotated_mig", .1}, {"sap", .2}}));
@@ -76,8 +79,25 @@ TEST(ScoreComparison, ReadsTheRowsOfAnEvaluation) {
   EXPECT_EQ(pairOf(comparison.metrics, "noise", "mig", "sap").models, 2u);
 }
 
+TEST(ScoreComparison, SaysWhatItSkipsAndWhy) {
+  const testing::TempDirectory d;
+  put(d / "shapes/m.json", scores(.1, .2));
+  put(d / "shapes/a.json", R"({"status": "error", "error": {"kind": "bad_file", "message": "no codes"}})");
+  put(d / "shapes/b.json", R"({"scores": {"mig": {"error": "too few"}}})");
+  put(d / "shapes/c.json", R"({"scores": {"mig": {"va)");
+  put(d / "runs/d.json", R"({"variant": "x", "model": "ae", "seed": 1, "error": "diverged"})");
+  const std::vector<SkippedScores> skipped = readScoredModels(d / "").skipped;
+  std::vector<std::string> reasons;
+  for (const SkippedScores& file : skipped) reasons.push_back(file.why);
+  EXPECT_EQ(reasons, (std::vector<std::string>{"failed: diverged", "failed: no codes", "none of its scores is a number",
+                                               "it is not JSON: cut short, perhaps"}));
+  EXPECT_EQ(skipped.at(0).path, d / "runs/d.json");
+}
+
 TEST(ScoreComparison, RefusesNothingAndDuplicates) {
   const testing::TempDirectory d;
+  put(d / "cut/shapes/m.json", "{");
+  testing::expectError(ErrorKind::BadFile, "m.json is skipped", [&] { readScoredModels(d / "cut"); });
   testing::expectError(ErrorKind::BadFile, "no scores", [&] { readScoredModels(d / ""); });
   testing::expectError(ErrorKind::BadFile, "nowhere", [&] { readScoredModels(d / "nowhere"); });
   put(d / "a/shapes/m.json", scores(.1, .2));

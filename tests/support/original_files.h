@@ -142,6 +142,7 @@ struct H5Layout {
   bool deflate = true;
   bool write = true;  // false: the images are never written and read as zeros
   H5Format format = H5Format::Old;
+  bool zeros = false;  // with write false: every chunk is there, and holds zeros
 };
 
 inline void writeH5Dataset(hid_t file, const std::string& name, hid_t stored, hid_t memory,
@@ -154,6 +155,7 @@ inline void writeH5Dataset(hid_t file, const std::string& name, hid_t stored, hi
     if (layout.shuffle) H5Pset_shuffle(creation);
     if (layout.deflate) H5Pset_deflate(creation, 1);
   }
+  if (layout.zeros) H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY);
   const hid_t space = H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr);
   const hid_t dataset = H5Dcreate2(file, name.c_str(), stored, space, links, creation, H5P_DEFAULT);
   ASSERT_GE(dataset, 0);

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -70,7 +71,8 @@ TEST(Tools, BadCallsSayWhatIsWrong) {
   const TempDirectory d;
   ASSERT_EQ(
       shell("cd " + d.path() +
-            " && offaxis render xysquares --indices 0:2 -o x.h5 && head -c 3000 x.h5 > cut.h5 && echo hello > text.h5")
+            " && offaxis render xysquares --indices 0:2 -o x.h5 && head -c 3000 x.h5 > cut.h5 && echo hello > text.h5"
+            " && printf '3 5\\n\\n4\\n5\\n' > rows.txt && mkdir version && echo '{}' > version/manifest.json")
           .code,
       0);
   const BadCall calls[] = {
@@ -97,6 +99,13 @@ TEST(Tools, BadCallsSayWhatIsWrong) {
       {"offaxis render xysquares --indices 0:2 -o no/such/y.h5", 4, "no/such"},
       {"offaxis render xysquares --indices nowhere.txt -o y.h5", 3, "nowhere.txt"},
       {"offaxis render xysquares --indices 0:2 -o .", 4, "cannot write"},
+      {"offaxis render xysquares --indices rows.txt -o y.h5", 2,
+       "index 5 is named twice, in line 1 of rows.txt and in line 4 of rows.txt"},
+      {"offaxis render xysquares --indices 7,5,5 -o y.h5", 2,
+       "index 5 is named twice, in entry 2 of --indices and in entry 3 of --indices"},
+      {"offaxis render xysquares --indices 5, -o y.h5", 2, "entry 2 of --indices"},
+      {"offaxis reproduce version", 3, "version/manifest.json"},
+      {"offaxis score --compare . --metrics dci", 2, "--metrics does not go with --compare"},
       {"offaxis emit xysquares -o y.h5", 2, "--variant is missing"},
       {"offaxis emit xysquares+noise:eps=0.1 --eps 0.2 -o y.h5", 2, "--eps has nothing to change"},
       {"offaxis emit xysquares --variant blur -o y.h5", 2, "known variants: modified, noise"},
@@ -177,6 +186,126 @@ TEST(Tools, EveryVerbsConfigRoundTrips) {
   }
 }
 
+// What a configuration file cannot hold is refused; an option that is given as empty stays so.
+TEST(Tools, ConfigHoldsWhatWasGivenOrRefuses) {
+  const TempDirectory d;
+  const std::string in = "cd " + d.path() + "; offaxis ";
+  const Outcome empty = shell(in + "render xysquares --indices '' -o x.h5 --dump-config | tee c.ini");
+  EXPECT_NE(empty.out.find("\nindices = \n"), std::string::npos) << empty.out << empty.err;
+  EXPECT_EQ(shell(in + "render --config c.ini --dump-config").out, empty.out);
+  EXPECT_EQ(shell(in + "render --config c.ini").code, 2) << "as the command itself";
+  const std::vector<std::array<std::string, 2>> unheld{
+      {"xysquares -o ' x.h5'", "--output"},
+      {"xysquares -o 'x.h5\t'", "--output"},
+      {"xysquares -o x.h5 --indices ' '", "--indices"},
+      {"'xysquares ' -o x.h5", "DATASET"},
+      {"xysquares -o 'x.h5\nforce = true'", "--output holds a line break"}};
+  for (const auto& [arguments, says] : unheld) {
+    const Outcome refused = shell(in + "render " + arguments + " --dump-config");
+    EXPECT_EQ(refused.code, 2) << arguments;
+    EXPECT_EQ(refused.out, "");
+    EXPECT_NE(refused.err.find(says), std::string::npos) << refused.err;
+  }
+}
+
+TEST(Tools, WhatStandardOutputDoesNotTakeIsAnError) {
+  for (const char* line : {"render --help", "render --version", "render xysquares -o x.h5 --dump-config", "list",
+                           "--version", "help", "help render"}) {
+    const Outcome full = shell("offaxis " + std::string(line) + " > /dev/full");
+    EXPECT_EQ(full.code, 4) << line;
+    EXPECT_NE(full.err.find("cannot write to standard output"), std::string::npos) << line << full.err;
+  }
+}
+
+TEST(Tools, IndicesAreARangeAListOrAFile) {
+  const TempDirectory d;
+  const std::string in = "cd " + d.path() + "; offaxis render xysquares -o ";
+  ASSERT_EQ(shell(in + "list.h5 --indices 9,2,5").code, 0);
+  ASSERT_EQ(shell("cd " + d.path() + "; printf '9 2\\n5\\n' > rows.txt").code, 0);
+  ASSERT_EQ(shell(in + "file.h5 --indices rows.txt").code, 0);
+  EXPECT_TRUE(contentsOf(d / "list.h5") == contentsOf(d / "file.h5"));
+  const Outcome pipe =
+      shell("cd " + d.path() + "; bash -c 'offaxis render xysquares -o pipe.h5 --indices <(printf \"9\\n2\\n5\\n\")'");
+  EXPECT_EQ(pipe.code, 0) << pipe.err;
+  EXPECT_TRUE(contentsOf(d / "list.h5") == contentsOf(d / "pipe.h5"));
+}
+
+// JSON is UTF-8: verbs that write their arguments into it say so before any work. File names may be any bytes
+// elsewhere.
+TEST(Tools, ArgumentsThatAreRecordedAreUtf8) {
+  const TempDirectory d;
+  const std::string in = "cd " + d.path() + "; offaxis ";
+  const Outcome creator = shell(in + "publish x.h5 --name n --version 1.0.0 -o out --creator 'a\xff'");
+  EXPECT_EQ(creator.code, 2) << creator.err;
+  EXPECT_NE(creator.err.find("--creator is not UTF-8"), std::string::npos) << creator.err;
+  if (shell("offaxis evaluate --help").code == 0) {
+    const Outcome arm = shell(in + "evaluate a=x.h5 'b=c\xff.h5' -o ev");
+    EXPECT_EQ(arm.code, 2) << arm.err;
+    EXPECT_NE(arm.err.find("ARM number 2 is not UTF-8"), std::string::npos) << arm.err;
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(d.path()));
+  EXPECT_EQ(shell(in + "render xysquares --indices 0:2 -o 'b\xff.h5'").code, 0);
+  EXPECT_EQ(shell(in + "inspect 'b\xff.h5' --json").code, 0);
+  EXPECT_EQ(shell(in + "render xysquares --indices 0:2 --json -o 'c\xff.h5'").code, 0);
+}
+
+TEST(Tools, ScoresThatCannotBeComparedAreNamed) {
+  const TempDirectory d;
+  ASSERT_EQ(shell("cd " + d.path() +
+                  "; mkdir shapes; echo '{\"scores\": {\"mig\": {\"value\": 0.5}}}' > shapes/a.json"
+                  "; echo '{\"scores\": {\"mi' > shapes/cut.json"
+                  "; offaxis score nowhere.npz --json > shapes/failed.json; true")
+                .code,
+            0);
+  const std::string compare = "cd " + d.path() + "; offaxis score --compare .";
+  const Outcome text = shell(compare);
+  EXPECT_EQ(text.code, 0) << text.err;
+  EXPECT_NE(text.out.find("skipped ./shapes/cut.json: it is not JSON"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("skipped ./shapes/failed.json: failed: "), std::string::npos) << text.out;
+  const json said = json::parse(shell(compare + " --json").out);
+  EXPECT_EQ(said.at("models"), 1);
+  ASSERT_EQ(said.at("skipped").size(), 2u);
+  EXPECT_EQ(said.at("skipped")[0].at("file"), "./shapes/cut.json");
+  // The resolved options are those of the same command.
+  EXPECT_EQ(shell(compare + " --dump-config > c.ini; offaxis score --config c.ini").out, text.out);
+}
+
+// The verbs that need LibTorch, where they are built.
+TEST(Tools, EvaluateShowsResultsOrRefusesInBothForms) {
+  if (shell("offaxis evaluate --help").code != 0) GTEST_SKIP() << "built without LibTorch";
+  const TempDirectory d;
+  const std::string there = OFFAXIS_SOURCE_DIR "/results/xysquares-s1-quick";
+  EXPECT_EQ(shell("offaxis evaluate --show --json -o " + there).out, contentsOf(there + "/results.json"));
+  for (const std::string text : {"[]", "{\"schema_version\": 99}", "{\"schema_version\": 1}", "{\"schema_ver"}) {
+    ASSERT_EQ(shell("cd " + d.path() + "; mkdir -p ev; echo '" + text + "' > ev/results.json").code, 0);
+    for (const char* form : {"", " --json"}) {
+      const Outcome shown = shell("cd " + d.path() + "; offaxis evaluate --show -o ev" + form);
+      EXPECT_EQ(shown.code, 3) << text << form << shown.out;
+      EXPECT_NE(shown.err.find("ev/results.json"), std::string::npos) << shown.err;
+    }
+  }
+}
+
+TEST(Tools, ManipulateSaysWhichNumbersItTakes) {
+  if (shell("offaxis manipulate --help").code != 0) GTEST_SKIP() << "built without LibTorch";
+  const TempDirectory d;
+  const std::string call = "cd " + d.path() + "; offaxis manipulate xysquares:spacing=1,size=32 -o run ";
+  for (const std::string option : {"--energy", "--separation", "--ladder"}) {
+    const Outcome refused = shell(call + option + " 1e6");
+    EXPECT_EQ(refused.code, 2) << refused.err;
+    EXPECT_NE(refused.err.find(option + " is '1e6'\n  give a number of at least 0 and below 1e+06"), std::string::npos)
+        << refused.err;
+  }
+  for (const std::string list : {"1,", ",1", "1,,2", ","}) {
+    const Outcome refused = shell(call + "--ladder " + list);
+    EXPECT_EQ(refused.code, 2) << list;
+    EXPECT_NE(refused.err.find("--ladder is ''"), std::string::npos) << list << refused.err;
+  }
+  const Outcome none = shell(call + "--ladder 0");
+  EXPECT_NE(none.err.find("give numbers above 0, below 1e6"), std::string::npos) << none.err;
+  EXPECT_TRUE(std::filesystem::is_empty(d.path()));
+}
+
 TEST(Tools, HelpNamesEveryOption) {
   for (const char* verb : {"list", "render", "import", "inspect", "emit", "verify", "publish", "check", "reproduce",
                            "diff", "plot", "report"}) {
@@ -228,6 +357,82 @@ TEST(Tools, ForceNeverReplacesWhatIsRead) {
   const Outcome nameless =
       shell(in + "render xysquares --indices 0:40 -o /dev/stdout | head -c 1 >/dev/null; exit ${PIPESTATUS[0]}");
   EXPECT_NE(nameless.err.find("not a regular file"), std::string::npos) << nameless.err;
+}
+
+TEST(Tools, ForceNeverReplacesWhatIsReadInADirectory) {
+  const TempDirectory d;
+  const std::string in = "cd " + d.path() + "; offaxis ";
+  ASSERT_EQ(shell("cd " + d.path() +
+                  "; cp -r " OFFAXIS_SOURCE_DIR
+                  "/results/xysquares-s1-quick ev; mkdir -p ev/runs tr; echo model > tr/checkpoint.h5"
+                  "; echo '{}' > tr/run.json; echo '{}' > ev/runs/a_ae_0.json; ln -s ev/runs rows; ln -s ev also")
+                .code,
+            0);
+  const std::string results = contentsOf(d / "ev/results.json");
+  std::vector<std::string> calls{"report tr -o tr/checkpoint.h5",       "report ./tr/ -o tr/run.json",
+                                 "plot scores ev -o ev/results.json",   "report ev -o ev/results.json",
+                                 "plot scores also -o ev/results.json", "report ev -o rows/a_ae_0.json",
+                                 "report . -o ev/runs/a_ae_0.json",     "report ev -o also/runs/a_ae_0.json"};
+  if (shell("offaxis encode --help").code == 0)
+    calls.emplace_back("encode xysquares:spacing=1,size=32 --checkpoint tr -o tr/checkpoint.h5");
+  for (const std::string& call : calls) {
+    const Outcome refused = shell(in + call + " --force");
+    EXPECT_EQ(refused.code, 4) << call << refused.err;
+    EXPECT_NE(refused.err.find("is what is read"), std::string::npos) << call << refused.err;
+  }
+  EXPECT_EQ(contentsOf(d / "ev/results.json"), results);
+  EXPECT_EQ(contentsOf(d / "tr/checkpoint.h5"), "model\n");
+  // Reports and pictures are made again.
+  for (const std::string call : {"plot scores ev -o ev/scores.svg", "report ev --no-images -o ev/page.html"}) {
+    EXPECT_EQ(shell(in + call).code, 0);
+    const Outcome again = shell(in + call + " --force");
+    EXPECT_EQ(again.code, 0) << call << again.err;
+  }
+}
+
+// As for someone at a terminal, also where the tests run under nohup.
+class DefaultHangup {
+ public:
+  DefaultHangup() : before_(std::signal(SIGHUP, SIG_DFL)) {}
+  ~DefaultHangup() { std::signal(SIGHUP, before_); }
+  DefaultHangup(const DefaultHangup&) = delete;
+  DefaultHangup& operator=(const DefaultHangup&) = delete;
+
+ private:
+  void (*before_)(int);
+};
+
+// A closed terminal is like SIGTERM, unless it is to be outlived.
+TEST(Tools, AClosedTerminalEndsInOrderUnlessItIsIgnored) {
+  const TempDirectory d;
+  const DefaultHangup hangup;
+  const auto hungUp = [&](const std::string& before, const std::string& rows) {
+    return shell("cd " + d.path() + "; " + before + "offaxis emit xysquares+noise:eps=0.1 " + rows +
+                 " -o x.h5 & pid=$!; sleep 0.5; kill -HUP $pid; wait $pid");
+  };
+  const Outcome closed = hungUp("", "");
+  EXPECT_EQ(closed.code, 130) << closed.err;
+  EXPECT_NE(closed.err.find("interrupted"), std::string::npos);
+  EXPECT_TRUE(std::filesystem::is_empty(d.path()));
+  const Outcome outlived = hungUp("trap '' HUP; ", "--indices 0:12000");
+  EXPECT_EQ(outlived.code, 0) << outlived.err;
+  EXPECT_TRUE(std::filesystem::exists(d / "x.h5"));
+}
+
+// Opening a FIFO waits for a writer that may never come.
+TEST(Tools, WaitingForAPipeCanBeEnded) {
+  const TempDirectory d;
+  const DefaultHangup hangup;
+  ASSERT_EQ(shell("mkfifo " + (d / "pipe")).code, 0);
+  for (const char* signal : {"TERM", "HUP"}) {
+    for (const char* waiting :
+         {"render xysquares --indices pipe -o x.h5", "render --config pipe -o x.h5", "plot chart pipe -o x.svg"}) {
+      const std::string ask = "sleep 0.4; kill -" + std::string(signal) + " $pid; ";
+      const Outcome ended = shell("cd " + d.path() + "; offaxis " + waiting + " & pid=$!; " + ask + ask +
+                                  "sleep 0.4; kill -KILL $pid; wait $pid");
+      EXPECT_TRUE(ended.code == 128 + SIGTERM || ended.code == 128 + SIGHUP) << signal << waiting << ended.code;
+    }
+  }
 }
 
 // Batch systems send SIGTERM more than once; a second Ctrl-C is someone who does not want to wait.

@@ -21,13 +21,14 @@ using testing::Outcome;
 using testing::shell;
 using testing::TempDirectory;
 
-// A dSprites file of full size whose images were never written: 3 GB of zeros in a few megabytes.
-void writeBlankDSprites(const std::string& path) {
+// A dSprites file of full size and of black images: 3 GB of zeros in a few megabytes, or in none.
+void writeBlankDSprites(const std::string& path, bool written = true) {
   OriginalRows rows = originalRows("dsprites", 1);
   rows.shape = {64, 64, 1};
   testing::H5Layout layout;
   layout.chunk = {23040, 2, 4};
   layout.write = false;
+  layout.zeros = written;
   writeH5Original(path, rows, layout);
 }
 
@@ -69,6 +70,15 @@ TEST(ImportTool, ImportsAFullSizeFileAndLeavesNothingWhenInterrupted) {
   EXPECT_EQ(inspected.at("content_root"), said.at("content_root"));
   EXPECT_EQ(inspected.at("name"), "dsprites-import");
   EXPECT_EQ(inspected.at("factors")[3].at("size"), 40);
+}
+
+TEST(ImportTool, ImagesThatWereNeverWrittenAreNotImported) {
+  const TempDirectory d;
+  writeBlankDSprites(d / "original.h5", false);
+  const Outcome refused = shell("cd " + d.path() + "; offaxis import original.h5 -o out.h5");
+  EXPECT_EQ(refused.code, 3) << refused.err;
+  EXPECT_NE(refused.err.find("16384 of 16384 chunks"), std::string::npos) << refused.err;
+  EXPECT_FALSE(std::filesystem::exists(d / "out.h5"));
 }
 
 TEST(ImportTool, ImportedFilesServeEveryVerb) {

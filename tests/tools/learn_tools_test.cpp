@@ -74,6 +74,15 @@ TEST(LearnTools, TraverseDrawsWhatReportShows) {
   ASSERT_EQ(made.code, 0) << made.err;
   for (const char* id : {"training-reconstruction", "traversal", "reconstructions", "information"})
     EXPECT_NE(made.out.find(id), std::string::npos) << made.out;
+  // Nothing is written beside what is there.
+  ASSERT_EQ(shell("mkdir " + (d / "p") + " && touch " + (d / "p/information.svg")).code, 0);
+  EXPECT_EQ(shell(line + " -o " + (d / "p")).code, 4);
+  EXPECT_EQ(shell("ls " + (d / "p")).out, "information.svg\n");
+  // Pictures of a model that has been trained since are not shown as its own.
+  ASSERT_EQ(shell("offaxis train " + kSource + kTiny + "--seed 9 --force -o " + run).code, 0);
+  const Outcome stale = shell("offaxis report " + run + " --list");
+  EXPECT_EQ(stale.out.find("traversal"), std::string::npos) << stale.out;
+  EXPECT_NE((stale.out + stale.err).find("trained since"), std::string::npos) << stale.out << stale.err;
   // A model without a decoder, a foreign dataset, a missing run.
   ASSERT_EQ(shell("offaxis train " + kSource + kTiny + "--model pcl -o " + (d / "pcl")).code, 0);
   const Outcome pcl = shell("offaxis traverse " + kSource + " --checkpoint " + (d / "pcl"));
@@ -447,6 +456,17 @@ TEST(LearnTools, EvaluateFillsItsGridAndRefusesAnother) {
   EXPECT_EQ(results.at("rows").size(), 4u);
   EXPECT_TRUE(results.contains("summary"));
   EXPECT_EQ(shell(grid).out, first.out);  // nothing is trained again
+  // Two runs have an interval, one has neither spread nor interval.
+  EXPECT_NE(first.out.find("+-"), std::string::npos) << first.out;
+  const json& two = results.at("summary").at(1).at("mig");
+  EXPECT_TRUE(two.at("sd").is_number() && two.at("difference").at("interval_95").is_array());
+  const std::string single = grid.substr(0, grid.find("--seeds")) + "--seeds 1 --steps 3 -o " + (d / "one");
+  const Outcome one = shell(single);
+  ASSERT_EQ(one.code, 0) << one.err;
+  EXPECT_EQ(one.out.substr(0, one.out.find("perfect codes")).find("+-", 20), std::string::npos) << one.out;
+  const json summary = json::parse(contentsOf(d / "one/results.json")).at("summary").at(1).at("mig");
+  EXPECT_TRUE(summary.at("sd").is_null() && summary.at("difference").at("interval_95").is_null());
+  EXPECT_EQ(shell("offaxis report " + (d / "one") + " -o " + (d / "one.html")).code, 0);
   const Outcome other = shell(grid + " --beta 3");
   EXPECT_EQ(other.code, 3) << other.err;
 }

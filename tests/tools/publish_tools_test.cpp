@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "tools/command.h"
@@ -99,6 +100,10 @@ TEST_F(PublishTools, EveryVersionSaysWhatMadeIt) {
 }
 
 TEST_F(PublishTools, BadCallsSayWhatToDo) {
+  std::ofstream(d_ / "other.json") << json{{"status", "complete"},
+                                           {"summary", json::array()},
+                                           {"configuration", {{"dataset", "shapes3d-r"}}},
+                                           {"sources", {{"original", {{"resolved", "shapes3d-r"}}}}}};
   const std::vector<BadCall> calls{
       {"offaxis diff n1.h5", 2, "B is missing"},
       {"offaxis diff n1.h5 out/s/1.0.0", 2, "two versions, or two files"},
@@ -113,8 +118,16 @@ TEST_F(PublishTools, BadCallsSayWhatToDo) {
       {"offaxis publish n.h5 --allow-dirty --name s --version 1.0.0 -o out", 4, "published already"},
       {"offaxis publish n.h5 --allow-dirty --name s --version 3.0.0 -o out", 2, "publish them as 1.0.1"},
       {"offaxis publish n.h5 --allow-dirty --name s --version 1.0.1 -o n1.h5", 4, "not a directory"},
+      {"offaxis publish n.h5 --allow-dirty --name s --version 1.0.1 -o out --url 'not a url'", 2, "no address"},
+      {"offaxis publish n.h5 --allow-dirty --name s --version 1.0.1 -o out --license 'as you like'", 2, "SPDX"},
+      {"offaxis publish n.h5 --allow-dirty --name t --version 1.0.0 -o out --evidence other.json", 3, "scores of"},
   };
   testing::expectBadCalls(d_.path(), calls);
+}
+
+TEST_F(PublishTools, TheFirstVersionHasAnyNumber) {
+  EXPECT_EQ(run("offaxis publish n.h5 --allow-dirty --name first --version 3.1.4 -o out").code, 0);
+  EXPECT_NE(run("offaxis help publish").out.find("of the first in DIR/NAME any"), std::string::npos);
 }
 
 TEST_F(PublishTools, ConfigurationsRoundTrip) {

@@ -1,0 +1,16 @@
+// Scores of experiments that a version carries, and whether they are scores of what it publishes.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "publish/candidate.h"
+
+namespace offaxis {
+
+// The manifest's entry for each results.json of `offaxis evaluate`. Throws Error(BadFile) where one is none or not
+// complete; where its runs are of another dataset than the candidates (at any image size), or of perturbations none of
+// which made one of them; where a candidate's psi is in none of them.
+Json readEvidence(const std::vector<std::string>& paths, const std::vector<Candidate>& candidates);
+
+}  // namespace offaxis
