@@ -1,6 +1,7 @@
 // The files of a training run, shared by all that make or read them. Needs LibTorch: include only inside src/learn.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "datasets/source.h"
@@ -15,13 +16,14 @@ inline std::string checkpointPath(const std::string& runDirectory) {
 }
 
 // Held while a run is made. The constructor makes run.lock in the directory, which exists, and throws
-// Error(CannotWrite) where another process holds it.
+// Error(CannotWrite) where another process holds it. Where the file system keeps no locks it guards nothing: one run is
+// not worth refusing such a directory.
 class RunClaim {
  public:
   explicit RunClaim(const std::string& runDirectory);
 
  private:
-  FileLock lock_;
+  std::optional<FileLock> lock_;
 };
 
 // What a checkpoint belongs to, as a flat JSON object: every setting that changes the result but the number of steps,

@@ -424,8 +424,13 @@ std::string runIdentity(const Source& source, const TrainSettings& settings) {
   return identity.dump();
 }
 
-RunClaim::RunClaim(const std::string& runDirectory) : lock_(runDirectory + "/run.lock") {
-  if (lock_.held()) return;
+RunClaim::RunClaim(const std::string& runDirectory) {
+  try {
+    lock_.emplace(runDirectory + "/run.lock");
+  } catch (const Error&) {
+    return;  // a directory that is not writable is said when the run is written
+  }
+  if (lock_->held()) return;
   throw Error(ErrorKind::CannotWrite, "another process is at the run in '" + runDirectory + "'",
               "wait until it has ended, or use another directory");
 }
