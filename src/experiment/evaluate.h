@@ -78,10 +78,10 @@ struct EvaluationResult {
 // The model "probe" has accuracies in its rows where the others have scores: see learn/probe.h.
 // Resumable at any moment, within runs too. Where other processes hold the remaining cells, returns an incomplete
 // result. R is that of the first arm's psi that names one, else rotationMatrix("blocks"). Throws Error(BadFile) where
-// the directory holds rows of another configuration or other data, Error(Usage) for arms of different datasets or a name
-// given twice for one seed, Error(CannotWrite) where the directory cannot be written or settings.overwrite meets another
-// process, Error(Unavailable) for a device that is missing where there is something to train, Error(Failed) after the
-// rest is done where runs failed, Error(Interrupted).
+// the directory holds rows of another configuration or other data, Error(Usage) for arms of different datasets or a
+// name given twice for one seed, Error(CannotWrite) where the directory cannot be written or settings.overwrite meets
+// another process, Error(Unavailable) for a device that is missing where there is something to train, Error(Failed)
+// after the rest is done where runs failed, Error(Interrupted).
 EvaluationResult evaluate(const EvaluateSettings& settings, const std::string& directory, const Context& context);
 
 }  // namespace offaxis
