@@ -111,15 +111,14 @@ std::filesystem::path pathFrom(const std::filesystem::path& directory, const std
   }
 }
 
-// Whether reading `input`, a file or a directory, would read `target`, an existing file.
-bool reads(const std::string& input, const std::string& target) {
+// Whether a verb that is given `directory` would read `target`, an existing file.
+bool isReadIn(const std::string& directory, const std::string& target) {
   std::error_code none;
-  if (std::filesystem::equivalent(input, target, none)) return true;
-  if (!std::filesystem::is_directory(input, none)) return false;
+  if (!std::filesystem::is_directory(directory, none)) return false;
   // By its name and by where links lead: a directory may link to its runs, and a name to a file in it.
   for (const std::filesystem::path& file :
        {std::filesystem::absolute(target, none), std::filesystem::canonical(target, none)}) {
-    if (isReadInDirectories(pathFrom(input, file))) return true;
+    if (isReadInDirectories(pathFrom(directory, file))) return true;
   }
   return false;
 }
@@ -410,24 +409,36 @@ const std::vector<std::string>& Arguments::positionals(const std::string& name) 
 
 void Arguments::refuseToReplaceInputs() const {
   constexpr std::array<const char*, 3> kOutputs{"output", "png", "worst"};
-  std::vector<std::string> inputs;
-  for (const auto& [name, texts] : positionals_) inputs.insert(inputs.end(), texts.begin(), texts.end());
+  constexpr std::array<const char*, 2> kDirectories{"checkpoint", "compare"};
+  std::vector<std::string> inputs, directories;
+  for (const auto& [name, texts] : positionals_) {
+    for (const std::string& text : texts) {
+      inputs.push_back(text);
+      if (!findDatasetFamily(text)) directories.push_back(text);  // a dataset's name may be a directory's as well
+    }
+  }
   for (const auto& [name, text] : values_) {
     if (std::find(kOutputs.begin(), kOutputs.end(), name) == kOutputs.end()) inputs.push_back(text);
+    if (std::find(kDirectories.begin(), kDirectories.end(), name) != kDirectories.end()) directories.push_back(text);
   }
   for (const char* output : kOutputs) {
     const std::string& target = text(output);
     std::error_code none;
     if (target.empty() || !std::filesystem::is_regular_file(target, none)) continue;
+    const auto refuse = [&] {
+      throw Error(ErrorKind::CannotWrite, "'" + target + "' is what is read: --" + output + " would replace it",
+                  "write to another name");
+    };
+    for (const std::string& directory : directories) {
+      if (isReadIn(directory, target)) refuse();
+    }
     for (const std::string& input : inputs) {
       // A file, an expression, or NAME=EXPRESSION.
       std::vector<std::string> files = filesReadBy(input.substr(input.find('=') + 1));
       for (const std::string& file : filesReadBy(input)) files.push_back(file);
       files.push_back(input);
       for (const std::string& file : files) {
-        if (reads(file, target))
-          throw Error(ErrorKind::CannotWrite, "'" + target + "' is what is read: --" + output + " would replace it",
-                      "write to another name");
+        if (std::filesystem::equivalent(file, target, none)) refuse();
       }
     }
   }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -156,10 +157,6 @@ class Evaluation {
     std::filesystem::create_directories(file("runs"), error);
     if (error)
       throw Error(ErrorKind::CannotWrite, "cannot make the directory " + directory_ + "/runs: " + error.message());
-    // Held by every process that fills the directory, and alone by one that empties it.
-    std::optional<FileLock> grid;
-    grid.emplace(file("runs/grid.lock"), settings_.overwrite ? FileLock::Kind::Exclusive : FileLock::Kind::Shared);
-    if (!grid->held()) refuseToJoin();
     if (!settings_.overwrite) {
       refuseOtherResults();
       for (std::size_t i = 0; i < cells_.size(); ++i) rows_[i] = readRow(cells_[i]);
@@ -173,12 +170,7 @@ class Evaluation {
       context_.note(std::to_string(done) + " of " + std::to_string(cells_.size()) + " runs were done already");
     if (!open.empty()) checkDevice(settings_.profile.train.device);
     findRoots(open);
-    if (settings_.overwrite) {
-      clear();
-      grid.reset();
-      grid.emplace(file("runs/grid.lock"), FileLock::Kind::Shared);
-      if (!grid->held()) refuseToJoin();  // another one that empties it was quicker
-    }
+    if (settings_.overwrite) clear();
     writeResults();  // fails early where the directory is not writable
     train(open);
     // Two processes may end at once: one may write what it read before the other's last row over that one's results. So
@@ -383,8 +375,15 @@ class Evaluation {
   }
 
   // Removes what --force makes anew; what follows is an evaluation like any other, which can be interrupted and gone on
-  // with. The grid's lock is held alone.
+  // with. Removes nothing where another process is at one of the runs: all of them are claimed first.
   void clear() const {
+    std::vector<std::unique_ptr<FileLock>> claims;
+    for (const Cell& cell : cells_) {
+      claims.push_back(std::make_unique<FileLock>(pathOf(cell) + ".lock"));
+      if (claims.back()->held()) continue;
+      throw Error(ErrorKind::CannotWrite, "another process is filling " + directory_ + ", --force would undo its work",
+                  "leave --force out to join it, or stop it first");
+    }
     for (const Cell& cell : cells_) {
       for (const char* made : {".json", "/checkpoint.h5", "/run.json", "/mig_over_steps.json"}) {
         std::error_code error;
@@ -393,14 +392,6 @@ class Evaluation {
           throw Error(ErrorKind::CannotWrite, "cannot replace " + pathOf(cell) + made + ": " + error.message());
       }
     }
-  }
-
-  [[noreturn]] void refuseToJoin() const {
-    if (!settings_.overwrite)
-      throw Error(ErrorKind::CannotWrite, "another process is removing what " + directory_ + " holds (--force)",
-                  "start again in a moment: it is joined then");
-    throw Error(ErrorKind::CannotWrite, "another process is filling " + directory_ + ", --force would undo its work",
-                "leave --force out to join it, or stop it first");
   }
 
   // The row of a finished run; nothing where there is none yet or where it failed.

@@ -72,7 +72,6 @@ struct EvaluationResult {
 // seed share initialisation, batches and noise, so arms are compared in pairs.
 //   directory/runs/VARIANT_MODEL_SEED/      the run, see trainVae()
 //   directory/runs/VARIANT_MODEL_SEED.lock  held by the process that makes it: several may fill one directory
-//   directory/runs/grid.lock                shared by all that fill it, held alone by one that empties it
 //   directory/runs/VARIANT_MODEL_SEED.json  its row, with all that it depends on
 //   directory/results.json                  rows and summary; status "partial" until every row is there
 // The model "probe" has accuracies in its rows where the others have scores: see learn/probe.h.

@@ -4,14 +4,14 @@
 #include <c10/util/Exception.h>
 
 #include <new>
+#include <stdexcept>
 #include <string>
-
-#include "core/error.h"
 
 namespace offaxis {
 
 // What `work` returns. Throws std::bad_alloc where LibTorch says that memory ran out, on the CPU or on a GPU, and
-// Error(Failed) without its stack trace for whatever else LibTorch throws.
+// std::runtime_error without its stack trace for whatever else LibTorch throws: not Error(Failed), which is the result
+// of one run, as a device that is lost fails every other run too.
 template <typename Work>
 auto withTorchErrors(const Work& work) {
   try {
@@ -21,7 +21,7 @@ auto withTorchErrors(const Work& work) {
     for (const char* shortage : {"out of memory", "not enough memory", "can't allocate memory"}) {
       if (what.find(shortage) != std::string::npos) throw std::bad_alloc();
     }
-    throw Error(ErrorKind::Failed, what);
+    throw std::runtime_error(what);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -47,6 +48,13 @@ TrainedDecoder loadDecoder(const Source& source, const std::string& runDirectory
   return trained;
 }
 
+// Of the checkpoint; empty where there is none, which loadEncoder() says.
+std::string digestOf(const std::string& runDirectory) {
+  const std::string path = checkpointPath(runDirectory);
+  std::error_code none;
+  return std::filesystem::is_regular_file(path, none) ? toHex(sha256OfFile(path)) : std::string();
+}
+
 // f32 [N,C,H,W], the decoder's output, to uint8 [H,W,C] each.
 std::vector<LatentTraversal::Image> imagesOf(const torch::Tensor& output, PixelLoss loss) {
   const torch::Tensor pixels = loss == PixelLoss::Bernoulli ? torch::sigmoid(output) : output.clamp(0, 1);
@@ -79,9 +87,12 @@ LatentTraversal traverseLatents(SourcePtr source, const std::string& runDirector
   check(settings);
   prepareTrainingThread();
   const torch::Device device = openDevice(settings.device);
+  const std::string digest = digestOf(runDirectory);
   const TrainedEncoder trained = loadEncoder(*source, runDirectory);
-  const std::string digest = toHex(sha256OfFile(checkpointPath(runDirectory)));
   TrainedDecoder decoder = loadDecoder(*source, runDirectory, trained);
+  if (digestOf(runDirectory) != digest)
+    throw Error(ErrorKind::BadFile, checkpointPath(runDirectory) + " was replaced while it was read",
+                "wait until training has ended");
   Encoder encoder = trained.encoder;
   encoder->to(device);
   decoder.decoder->to(device);

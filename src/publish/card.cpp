@@ -132,12 +132,14 @@ std::string configurationLine(const Json& evidence) {
 // A score of a summary: its mean and scatter, and how it differs from the source that it is compared with.
 std::string scoreRow(const Json& row, const Json& score) {
   std::string text = "| " + row.value("variant", "") + " | " + row.value("model", "") + " | " +
-                     number(at(row, "/runs"), "%.0f") + " | " + number(at(score, "/mean"), "%.3f") + " (" +
-                     number(at(score, "/sd"), "%.3f") + ") | ";
+                     number(at(row, "/runs"), "%.0f") + " | " + number(at(score, "/mean"), "%.3f");
+  // One run has no spread, one pair no interval.
+  if (const std::string sd = number(at(score, "/sd"), "%.3f"); !sd.empty()) text += " (" + sd + ")";
+  text += " | ";
   if (score.contains("difference")) {
-    text += number(at(score, "/difference/mean"), "%+.3f") + " from " + score["difference"].value("from", "") + " [" +
-            number(at(score, "/difference/interval_95/0"), "%+.3f") + ", " +
-            number(at(score, "/difference/interval_95/1"), "%+.3f") + "]";
+    text += number(at(score, "/difference/mean"), "%+.3f") + " from " + score["difference"].value("from", "");
+    const std::string low = number(at(score, "/difference/interval_95/0"), "%+.3f");
+    if (!low.empty()) text += " [" + low + ", " + number(at(score, "/difference/interval_95/1"), "%+.3f") + "]";
   }
   return text + " |\n";
 }

@@ -21,6 +21,7 @@ constexpr std::size_t kPsiNameDigits = 12;
 // "xysquares:spacing=1,size=32+modified:eps=0.1,psi_sha256=...", as SourceInfo::expression() spells it, in parts.
 struct Resolved {
   std::string dataset;  // at full size: "xysquares:spacing=1"
+  std::string variant;  // "modified:eps=0.1,psi_sha256=..."; empty for the original
   std::string psiSha256;
 };
 
@@ -42,12 +43,24 @@ Resolved parsed(const std::string& expression) {
   const std::size_t plus = expression.find('+');
   Resolved resolved;
   resolved.dataset = withoutSize(expression.substr(0, plus));
+  if (plus != std::string::npos) resolved.variant = expression.substr(plus + 1);
   const std::size_t colon = plus == std::string::npos ? plus : expression.find(':', plus);
   if (colon == std::string::npos) return resolved;
   for (const Setting& setting : splitSettings(expression.substr(colon + 1))) {
     if (setting.key == "psi_sha256") resolved.psiSha256 = setting.value;
   }
   return resolved;
+}
+
+// As SourceInfo::expression() spells it.
+std::string variantOf(const PublishedFile& file) {
+  std::string text = file.variant;
+  char separator = ':';
+  for (const auto& [key, value] : file.settings) {
+    text += separator + key + "=" + value;
+    separator = ',';
+  }
+  return text;
 }
 
 Json readResults(const std::string& path, const std::string& text) {
@@ -89,7 +102,7 @@ class Published {
     for (const Candidate& candidate : candidates) {
       datasets_.insert(candidate.described.dataset);
       if (const std::string sha256 = candidate.described.psiSha256(); !sha256.empty())
-        psi_.push_back({candidate.path, candidate.described.dataset, sha256});
+        psi_.push_back({candidate.path, {candidate.described.dataset, variantOf(candidate.described), sha256}});
     }
   }
 
@@ -101,7 +114,7 @@ class Published {
       known = known || datasets_.count(source.dataset) != 0;
       anyPsi = anyPsi || !source.psiSha256.empty();
       for (Psi& psi : psi_) {
-        if (psi.dataset != source.dataset || psi.sha256 != source.psiSha256) continue;
+        if (psi.set.dataset != source.dataset || psi.set.variant != source.variant) continue;
         psi.scored = ourPsi = true;
       }
     }
@@ -115,7 +128,7 @@ class Published {
       if (psi.scored) continue;
       refuse(psi.path,
              "was made with a psi.h5 that no source of the evidence names (SHA-256 " +
-                 psi.sha256.substr(0, kPsiNameDigits) + "...)",
+                 psi.set.psiSha256.substr(0, kPsiNameDigits) + "...)",
              "give the evaluation of what is published, or leave out --evidence");
     }
   }
@@ -123,8 +136,7 @@ class Published {
  private:
   struct Psi {
     std::string path;  // of the candidate
-    std::string dataset;
-    std::string sha256;
+    Resolved set;
     bool scored = false;
   };
 

@@ -325,16 +325,18 @@ void addLatents(ReportParts& parts) {
       continue;
     }
     LatentPictures pictures;
+    const std::string checkpoint = found.directory + "/checkpoint.h5";
+    bool stale = false;
     try {
       pictures = readLatentPictures(found.picturesDirectory);
+      std::error_code none;
+      stale = !pictures.checkpointSha256.empty() && std::filesystem::is_regular_file(checkpoint, none) &&
+              toHex(sha256OfFile(checkpoint)) != pictures.checkpointSha256;
     } catch (const Error& e) {
       parts.report.missing.push_back(e.what());
       continue;
     }
-    const std::string checkpoint = found.directory + "/checkpoint.h5";
-    if (std::error_code none; !pictures.checkpointSha256.empty() &&
-                              std::filesystem::is_regular_file(checkpoint, none) &&
-                              toHex(sha256OfFile(checkpoint)) != pictures.checkpointSha256) {
+    if (stale) {
       parts.report.missing.push_back("no pictures of what the latents draw: " + checkpoint +
                                      " has been trained since; draw them anew with `offaxis traverse --force`");
       continue;

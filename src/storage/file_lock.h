@@ -7,18 +7,14 @@ namespace offaxis {
 
 class FileLock {
  public:
-  enum class Kind {
-    Exclusive,  // nobody else holds it
-    Shared      // others may hold it too, shared as well
-  };
   // Makes the file where it is missing and tries to lock it, without waiting. Throws Error(CannotWrite) where the file
   // cannot be made or its file system keeps no locks.
-  explicit FileLock(const std::string& path, Kind kind = Kind::Exclusive);
+  explicit FileLock(const std::string& path);
   ~FileLock();
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;
 
-  // False where another holder, of this process or any other, is in the way.
+  // False where another holder, of this process or any other, has it.
   bool held() const { return held_; }
 
  private:
