@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <limits>
 #include <random>
 #include <string>
 #include <thread>
@@ -83,7 +84,9 @@ std::vector<std::string> entriesOf(const std::string& directory) {
 TEST(Crash, EmitKilledAtAnyMomentLeavesNothingOrAWholeFile) {
   const TempDirectory d;
   const std::string whole = d / "whole.h5";
-  const double seconds = secondsOf("offaxis " + kNoise + " -o " + whole);
+  // The least of three, as a machine that is busy once would put most kills after the end.
+  double seconds = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < 3; ++i) seconds = std::min(seconds, secondsOf("offaxis " + kNoise + " --force -o " + whole));
   const std::string bytes = contentsOf(whole);
   fs::create_directory(d / "out");
   const std::string target = d / "out/x.h5";
