@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/utf8.h"
 
 namespace offaxis {
 namespace {
@@ -33,26 +34,6 @@ double realOf(std::string_view text) {
   double value = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
   return code == std::errc() && end == text.data() + text.size() ? value : std::nan("");
-}
-
-// The length of the well-formed UTF-8 sequence that the text begins with, or 0.
-std::size_t sequenceLength(std::string_view text) {
-  const auto within = [&](std::size_t i, unsigned low, unsigned high) {
-    const unsigned byte = i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
-    return byte >= low && byte <= high;
-  };
-  const auto follows = [&](std::size_t i) { return within(i, 0x80, 0xbf); };
-  if (within(0, 0x00, 0x7f)) return 1;
-  if (within(0, 0xc2, 0xdf)) return follows(1) ? 2 : 0;
-  if (within(0, 0xe0, 0xef)) {
-    const bool second = within(1, within(0, 0xe0, 0xe0) ? 0xa0 : 0x80, within(0, 0xed, 0xed) ? 0x9f : 0xbf);
-    return second && follows(2) ? 3 : 0;
-  }
-  if (within(0, 0xf0, 0xf4)) {
-    const bool second = within(1, within(0, 0xf0, 0xf0) ? 0x90 : 0x80, within(0, 0xf4, 0xf4) ? 0x8f : 0xbf);
-    return second && follows(2) && follows(3) ? 4 : 0;
-  }
-  return 0;
 }
 
 }  // namespace
@@ -88,7 +69,7 @@ double parseRealBelow(std::string_view text, const std::string& name, double low
 
 bool isUtf8(std::string_view text) {
   while (!text.empty()) {
-    const std::size_t length = sequenceLength(text);
+    const std::size_t length = utf8SequenceLength(text);
     if (length == 0) return false;
     text.remove_prefix(length);
   }

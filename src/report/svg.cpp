@@ -4,33 +4,11 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <string_view>
+
+#include "core/utf8.h"
 
 namespace offaxis {
-namespace {
-
-// The length of the well-formed UTF-8 sequence at `at`, or 0 (Unicode 15, table 3-7).
-std::size_t sequenceAt(const std::string& text, std::size_t at) {
-  const auto byte = [&](std::size_t i) -> unsigned {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
-  };
-  const auto follows = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xbf) {
-    return byte(i) >= low && byte(i) <= high;
-  };
-  const unsigned first = byte(at);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return follows(at + 1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    const unsigned low = first == 0xe0 ? 0xa0 : 0x80, high = first == 0xed ? 0x9f : 0xbf;
-    return follows(at + 1, low, high) && follows(at + 2) ? 3 : 0;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    const unsigned low = first == 0xf0 ? 0x90 : 0x80, high = first == 0xf4 ? 0x8f : 0xbf;
-    return follows(at + 1, low, high) && follows(at + 2) && follows(at + 3) ? 4 : 0;
-  }
-  return 0;
-}
-
-}  // namespace
 
 std::string svgNumber(double value) {
   char text[32];
@@ -45,7 +23,7 @@ std::string escapedMarkup(const std::string& text) {
   constexpr const char* kReplacement = "\xef\xbf\xbd";
   std::string result;
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = sequenceAt(text, at);
+    const std::size_t length = utf8SequenceLength(std::string_view(text).substr(at));
     const auto c = static_cast<unsigned char>(text[at]);
     if (length == 0 || (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f) {
       result += kReplacement;
