@@ -13,7 +13,7 @@ program=$folder/determinism-$(basename "$compiler")$(tr -c 'A-Za-z0-9\n' - <<< "
 # The compiler's own idea of contraction is what -ffp-contract=off overrides, as in the build.
 # shellcheck disable=SC2086
 "$compiler" -std=c++17 $flags -ffp-contract=off -Isrc -I. -pthread -o "$program" tests/determinism/sample.cpp \
-  src/core/{detmath,factor_grid,parallel,philox,rotation,text}.cpp datasets/{registry,source}.cpp \
+  src/core/{detmath,factor_grid,parallel,philox,rotation,text,utf8}.cpp datasets/{registry,source}.cpp \
   datasets/dsprites/dsprites.cpp datasets/shapes3d/{scene,shapes3d}.cpp datasets/xysquares/xysquares.cpp \
   src/variants/{additive,integer_matrix,noise,perturbed,psi_network}.cpp
 $emulator "$program" | diff "$here/expected.txt" - && echo "$compiler $flags: the same"
