@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "core/text.h"
+#include "datasets/image_file.h"
 #include "storage/deflate.h"
 #include "storage/hash.h"
 #include "storage/image_compressor.h"
@@ -20,7 +21,6 @@ namespace {
 
 using namespace offaxis;
 
-constexpr std::uint64_t kChunkBytes = 96 * 1024;  // as files are written
 
 // The best of five rounds over `chunks` chunks; the work must be safe on several threads.
 double rate(const Context& context, std::uint64_t images, std::uint64_t chunks,
@@ -56,7 +56,7 @@ int main(int argc, char** argv) {
       throw Error(ErrorKind::Usage, "a source is needed", "usage: write_limits SOURCE [--images N]");
     const SourcePtr source = openSource(expression);
     const ImageShape shape = source->info().shape;
-    const std::uint64_t bytes = shape.bytes(), perChunk = std::max<std::uint64_t>(kChunkBytes / bytes, 1);
+    const std::uint64_t bytes = shape.bytes(), perChunk = imagesThatFit(kChunkBytes, shape);
     // From all over the dataset, whole chunks of neighbours.
     const std::uint64_t chunks = std::min(images, source->size()) / perChunk;
     images = chunks * perChunk;
@@ -71,7 +71,7 @@ int main(int argc, char** argv) {
     std::vector<ImageCompressor> ours;
     for (std::size_t i = 0; i < workers; ++i) {
       general.emplace_back(1);
-      ours.emplace_back(1, shape);
+      ours.emplace_back(1, shape, pixels.data());
     }
     std::vector<std::vector<std::uint8_t>> streams(workers);
     const auto at = [&](std::uint64_t chunk) { return &pixels[chunk * perChunk * bytes]; };

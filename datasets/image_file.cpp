@@ -24,8 +24,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::uint64_t kFormat = 1;
-// A few images a chunk: large enough to amortise the index, small enough that one image costs little to read.
-constexpr std::uint64_t kChunkBytes = std::uint64_t{96} * 1024;
+constexpr std::uint64_t kBlockBytes = std::uint64_t{768} * 1024;  // of images that one thread takes at a time
 constexpr std::uint64_t kLabelRowsPerChunk = 4096;
 constexpr std::uint64_t kMaxFactors = 64;
 constexpr std::uint64_t kMaxSide = 4096;
@@ -418,6 +417,10 @@ std::shared_ptr<const ImageFile> openImageFile(const std::string& path, LabelChe
   }
 }
 
+std::uint64_t imagesThatFit(std::uint64_t bytes, const ImageShape& shape) {
+  return std::clamp<std::uint64_t>(bytes / shape.bytes(), 1, kMostImagesPerChunk);
+}
+
 WriteReport writeImageFile(const Source& source, const std::string& path, const WriteSettings& settings,
                            const Context& context) {
   const SourceInfo& info = source.info();
@@ -437,7 +440,7 @@ WriteReport writeImageFile(const Source& source, const std::string& path, const 
                 "give at most " + std::to_string(std::min(kMostImagesPerChunk, kMaxImageBytes / bytes)));
   }
   const std::uint64_t rowsPerChunk =
-      std::clamp<std::uint64_t>(settings.imagesPerChunk > 0 ? settings.imagesPerChunk : kChunkBytes / bytes, 1, rows);
+      std::min(settings.imagesPerChunk > 0 ? settings.imagesPerChunk : imagesThatFit(kChunkBytes, info.shape), rows);
 
   StagedFile staged(path, settings.overwrite);
   h5::Writer file(staged.path());
@@ -452,12 +455,14 @@ WriteReport writeImageFile(const Source& source, const std::string& path, const 
   };
   const bool compare = settings.coincidences == Coincidences::CompareImages;
   std::vector<Digest> imageDigests;
-  const std::uint64_t chunksPerBlock = std::max<std::uint64_t>(8, 8 * kChunkBytes / (rowsPerChunk * bytes));
+  const std::uint64_t chunksPerBlock = std::max<std::uint64_t>(8, kBlockBytes / (rowsPerChunk * bytes));
   const std::uint64_t rowsPerBlock = rowsPerChunk * chunksPerBlock;
   const std::uint64_t blocks = (rows + rowsPerBlock - 1) / rowsPerBlock;
   std::vector<std::unique_ptr<ImageCompressor>> compressors(static_cast<std::size_t>(std::max(context.threads, 1)));
+  std::vector<std::uint8_t> sample(bytes);
+  source.read(0, sample.data());
   for (auto& compressor : compressors)
-    compressor = std::make_unique<ImageCompressor>(settings.deflateLevel, info.shape);
+    compressor = std::make_unique<ImageCompressor>(settings.deflateLevel, info.shape, sample.data());
 
   RootHasher root(info.grid, rows);
   context.begin("writing " + path, rows, "images");

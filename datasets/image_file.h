@@ -43,11 +43,16 @@ struct WriteSettings {
   Overwrite overwrite = Overwrite::Refuse;
   int deflateLevel = 1;  // 1 .. 12; every level gives the same content root
   Coincidences coincidences = Coincidences::AskSource;
-  // Images that are compressed together, 1 .. kMostImagesPerChunk, and read together; 0: as many as fit into 96 KiB.
-  // The content root does not depend on it.
+  // Images that are compressed together, 1 .. kMostImagesPerChunk, and read together; 0: as many as fit into
+  // kChunkBytes. The content root does not depend on it.
   std::uint64_t imagesPerChunk = 0;
 };
 constexpr std::uint64_t kMostImagesPerChunk = 256;
+// Whoever wants one image decodes its chunk: two of 64x64x3 cost a training less than a twentieth of its steps, at an
+// eighth more disk than eight of them take (docs/performance.md).
+constexpr std::uint64_t kChunkBytes = std::uint64_t{24} * 1024;
+// How many images fit into so many bytes, 1 .. kMostImagesPerChunk.
+std::uint64_t imagesThatFit(std::uint64_t bytes, const ImageShape& shape);
 
 struct WriteReport {
   Digest root{};

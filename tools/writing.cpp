@@ -78,7 +78,7 @@ std::vector<Option> writingOptions(std::vector<Option> options) {
   options.push_back({"output,o", "FILE", "", "the HDF5 file to write"});
   options.push_back({"indices", "A:B|A,B,..|FILE", "", "write only rows A up to, not including, B, or those listed"});
   options.push_back({"deflate", "LEVEL", "1", "1 (fast) to 12 (small); the content root does not depend on it"});
-  options.push_back({"chunk", "N", "", "images compressed together (96 KiB of them); 1: fastest at random, largest"});
+  options.push_back({"chunk", "N", "", "images compressed together (24 KiB of them); 1: fastest at random, largest"});
   options.push_back({"force", "", "", "replace an existing file"});
   return options;
 }

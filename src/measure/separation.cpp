@@ -11,7 +11,7 @@
 namespace offaxis {
 namespace {
 
-constexpr std::uint64_t kStripeBytes = 96 * 1024;  // a file's chunk: shorter runs of rows would decode it twice
+constexpr std::uint64_t kStripeBytes = 96 * 1024;  // the longest usual chunk: shorter runs would decode it twice
 constexpr std::uint64_t kRun = 64;                 // rows that one work item reads
 constexpr std::uint64_t kLines = 8;                // lines of one work item
 constexpr std::uint64_t kNone = RowFinder::kNone;

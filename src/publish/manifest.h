@@ -44,7 +44,7 @@ struct PublishedFile {
   // ContentDigests::blocks (publish/row_blocks.h): which rows differ where the root does. Empty in schema 1.
   std::vector<std::string> rowBlocks;
   int deflateLevel = 0;
-  std::uint64_t imagesPerChunk = 0;  // WriteSettings::imagesPerChunk; 0 where the manifest is older than the choice
+  std::uint64_t imagesPerChunk = 0;  // WriteSettings::imagesPerChunk; 0 in manifests older than the choice: 96 KiB
 
   // Settings::psi_sha256, or empty.
   std::string psiSha256() const;

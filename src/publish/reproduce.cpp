@@ -58,6 +58,9 @@ std::string explain(const Source& made, const PublishedFile& file, const Reprodu
                                                   file.parentRoot + ")");
 }
 
+// What a chunk held at most where a manifest does not say it: they were all written so before it could be chosen.
+constexpr std::uint64_t kUnrecordedChunkBytes = std::uint64_t{96} * 1024;
+
 // Bytes depend on the program and these libraries; HDF5 declares levels above 9 as 9, so that one is not exact.
 bool sameTools(const Json& circumstances, const std::string& program) {
   const Json here = buildCircumstances(program);
@@ -76,7 +79,8 @@ void writeAgain(const Source& source, const PublishedFile& file, const Reproduce
   WriteSettings writing;
   writing.overwrite = settings.overwrite;
   if (file.deflateLevel > 0) writing.deflateLevel = file.deflateLevel;
-  writing.imagesPerChunk = file.imagesPerChunk;
+  writing.imagesPerChunk =
+      file.imagesPerChunk > 0 ? file.imagesPerChunk : imagesThatFit(kUnrecordedChunkBytes, source.info().shape);
   result.foundRoot = toHex(writeImageFile(source, path, writing, context).root);
   result.sameBytes = toHex(sha256OfFile(path)) == file.file.sha256;
   result.bytesExpected = tools && file.deflateLevel > 0 && file.deflateLevel < 9;

@@ -62,31 +62,52 @@ const Tables& tables() {
   return kTables;
 }
 
+// The caller sees to it that there is room for what is written.
 class BitWriter {
  public:
-  explicit BitWriter(std::vector<std::uint8_t>& out) : out_(out) {}
+  explicit BitWriter(std::uint8_t* out) : out_(out) {}
 
+  // At most 32 bits.
   void put(std::uint32_t bits, unsigned count) {
     pending_ |= std::uint64_t{bits} << used_;
     used_ += count;
-    for (; used_ >= 8; used_ -= 8, pending_ >>= 8) out_.push_back(static_cast<std::uint8_t>(pending_));
+    if (used_ < 32) return;
+    for (int i = 0; i < 4; ++i) *out_++ = static_cast<std::uint8_t>(pending_ >> 8 * i);
+    pending_ >>= 32;
+    used_ -= 32;
   }
   void put(const Code& code) { put(code.bits, code.count); }
-  void align() {
-    if (used_ > 0) put(0, 8 - used_);
+  // Fills up the last byte.
+  void finish() {
+    for (unsigned bits = 0; bits < used_; bits += 8) *out_++ = static_cast<std::uint8_t>(pending_ >> bits);
+    pending_ = used_ = 0;
   }
+  // Where the next byte goes; up to three more may wait for their places.
+  std::uint8_t* at() const { return out_; }
 
  private:
-  std::vector<std::uint8_t>& out_;
+  std::uint8_t* out_;
   std::uint64_t pending_ = 0;
-  unsigned used_ = 0;  // below 8 between calls
+  unsigned used_ = 0;  // below 32 between calls
 };
+
+// The number of equal bytes, in the order of memory, before the first that differs; `difference` is not zero.
+unsigned equalBytes(std::uint64_t difference) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  return static_cast<unsigned>(__builtin_ctzll(difference)) / 8;
+#else
+  return static_cast<unsigned>(__builtin_clzll(difference)) / 8;
+#endif
+}
 
 // How far the bytes at `a` and `b` agree, at most `most`.
 std::size_t agreement(const std::uint8_t* a, const std::uint8_t* b, std::size_t most) {
   std::size_t length = 0;
   for (; length + 8 <= most; length += 8) {
-    if (std::memcmp(a + length, b + length, 8) != 0) break;
+    std::uint64_t left = 0, right = 0;
+    std::memcpy(&left, a + length, 8);
+    std::memcpy(&right, b + length, 8);
+    if (left != right) return length + equalBytes(left ^ right);
   }
   while (length < most && a[length] == b[length]) ++length;
   return length;
@@ -111,10 +132,12 @@ RunCoder::RunCoder(const std::vector<std::size_t>& distances) {
 bool RunCoder::compress(const std::uint8_t* data, std::size_t bytes, std::size_t limit,
                         std::vector<std::uint8_t>& out) const {
   const Tables& codes = tables();
-  out.clear();
-  out.push_back(0x78);  // RFC 1950: deflate, 32 KiB window
-  out.push_back(0x01);  // check bits, no dictionary, fastest
-  BitWriter writer(out);
+  // A byte takes nine bits at most, and what is written between two looks at the limit fits into the rest.
+  out.resize(std::min(limit, bytes + bytes / 8) + 32);
+  out[0] = 0x78;  // RFC 1950: deflate, 32 KiB window
+  out[1] = 0x01;  // check bits, no dictionary, fastest
+  BitWriter writer(out.data() + 2);
+  const std::uint8_t* const last = out.data() + std::min(limit, out.size());
   writer.put(1, 1);  // the final block
   writer.put(1, 2);  // of fixed codes
   for (std::size_t at = 0; at < bytes;) {
@@ -137,12 +160,14 @@ bool RunCoder::compress(const std::uint8_t* data, std::size_t bytes, std::size_t
       writer.put(codes.literals[data[at]]);
       ++at;
     }
-    if (out.size() > limit) return false;
+    if (writer.at() > last) return false;
   }
   writer.put(codes.literals[kEndOfBlock]);
-  writer.align();
+  writer.finish();
+  std::uint8_t* end = writer.at();
   const std::uint32_t check = libdeflate_adler32(1, data, bytes);
-  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(check >> shift));
+  for (int shift = 24; shift >= 0; shift -= 8) *end++ = static_cast<std::uint8_t>(check >> shift);
+  out.resize(static_cast<std::size_t>(end - out.data()));
   return out.size() <= limit;
 }
 
@@ -159,8 +184,11 @@ std::vector<std::size_t> naturalDistances(const ImageShape& shape) {
 
 }  // namespace
 
-ImageCompressor::ImageCompressor(int level, const ImageShape& shape)
-    : tryRuns_(level == 1), imageBytes_(shape.bytes()), runs_(naturalDistances(shape)), general_(level) {}
+ImageCompressor::ImageCompressor(int level, const ImageShape& shape, const std::uint8_t* sample)
+    : imageBytes_(shape.bytes()), runs_(naturalDistances(shape)), general_(level) {
+  std::vector<std::uint8_t> stream;
+  tryRuns_ = level == 1 && runs_.compress(sample, imageBytes_, imageBytes_ / 8, stream);
+}
 
 void ImageCompressor::compress(const std::uint8_t* images, std::size_t bytes, std::vector<std::uint8_t>& out) {
   // The first image says cheaply that the chunk is no case for runs; one that shrinks a little less than eightfold

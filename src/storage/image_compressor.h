@@ -32,15 +32,16 @@ class RunCoder {
 // Not thread-safe: make one per thread.
 class ImageCompressor {
  public:
-  // Level 1 takes the run coder where that shrinks a chunk, and its first image alone, to an eighth or less, and
-  // libdeflate's level 1 elsewhere; levels 2 .. 12 are libdeflate's.
-  ImageCompressor(int level, const ImageShape& shape);
+  // Level 1 takes the run coder where that shrinks a chunk, its first image alone, and `sample`, one of the images to
+  // come, to an eighth or less, and libdeflate's level 1 elsewhere; levels 2 .. 12 are libdeflate's. Where the sample
+  // does not shrink so, no chunk's time is lost in trying: equal samples give equal streams.
+  ImageCompressor(int level, const ImageShape& shape, const std::uint8_t* sample);
   void compress(const std::uint8_t* images, std::size_t bytes, std::vector<std::uint8_t>& out);
 
  private:
-  bool tryRuns_;
   std::size_t imageBytes_;
   RunCoder runs_;
+  bool tryRuns_;
   Compressor general_;
 };
 

@@ -96,6 +96,9 @@ TEST(ImageFile, ChunksOfAnySizeHoldTheSameImages) {
     EXPECT_EQ(file->together(23).count, 24 - 23 / together * together) << "the last chunk is padded";
     EXPECT_EQ(file->together(0).count, together);
   }
+  EXPECT_EQ(imagesThatFit(kChunkBytes, {64, 64, 3}), 2u);
+  EXPECT_EQ(imagesThatFit(kChunkBytes, {512, 512, 3}), 1u);
+  EXPECT_EQ(imagesThatFit(kChunkBytes, {4, 4, 1}), kMostImagesPerChunk);
   WriteSettings tooMany;
   tooMany.imagesPerChunk = kMostImagesPerChunk + 1;
   expectError(ErrorKind::Usage, "too many", [&] { writeImageFile(source, directory / "x.h5", tooMany, {}); });
@@ -150,9 +153,11 @@ TEST(ImageFile, ABinaryChunkStoredAsItIsReadsAfterAnother) {
   White source({64, 64, 1}, {5, 3, 2});
   source.info_.layout.binary = true;
   const std::string path = directory / "x.h5";
-  writeImageFile(source, path, {}, threads(1));
+  WriteSettings settings;
+  settings.imagesPerChunk = 24;  // the last chunk is not full
+  writeImageFile(source, path, settings, threads(1));
   const std::uint64_t rows = h5::Reader(path).rowsPerDeflatedChunk("images");
-  ASSERT_NE(source.size() % rows, 0u);
+  ASSERT_EQ(rows, 24u);
   const hsize_t last = source.size() / rows * rows;
   const hsize_t start[] = {last, 0, 0, 0};
   std::vector<std::uint8_t> raw(rows * 64 * 64);

@@ -292,6 +292,21 @@ TEST_F(Publish, ReproducesWhateverTheChunks) {
   expectError(ErrorKind::BadFile, "images_per_chunk", [&] { reproduce(versionPath("manifest.json"), "huge"); });
 }
 
+TEST_F(Publish, ReproducesTheChunksOfManifestsThatDoNotRecordThem) {
+  WriteSettings writing;
+  writing.imagesPerChunk = 96 * 1024 / (16 * 16 * 3);
+  writing.overwrite = Overwrite::Replace;
+  writeImageFile(*rowsOf(std::string(kDataset) + "+noise:eps=0.1,seed=3"), directory_ / "noise.h5", writing, context_);
+  publish("1.0.0");
+  Json manifest = Json::parse(bytesOf(versionPath("manifest.json")));
+  EXPECT_EQ(manifest["reproduces"]["files"][0]["images_per_chunk"], 24 * 1024 / (16 * 16 * 3));
+  EXPECT_EQ(manifest["reproduces"]["files"][1].erase("images_per_chunk"), 1u);
+  putBytes(versionPath("manifest.json"), manifest.dump(2));
+  const ReproduceReport report = reproduce(versionPath("manifest.json"), "again");
+  ASSERT_EQ(report.files.size(), 2u);
+  for (const ReproducedFile& file : report.files) EXPECT_TRUE(file.bytesExpected && file.sameBytes) << file.path;
+}
+
 TEST_F(Publish, ReproduceNamesTheFirstDifference) {
   publish("1.0.0");
   Json manifest = Json::parse(bytesOf(versionPath("manifest.json")));
