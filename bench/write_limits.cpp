@@ -71,7 +71,7 @@ int main(int argc, char** argv) {
     std::vector<ImageCompressor> ours;
     for (std::size_t i = 0; i < workers; ++i) {
       general.emplace_back(1);
-      ours.emplace_back(1, shape, pixels.data());
+      ours.emplace_back(1, shape, pixels);
     }
     std::vector<std::vector<std::uint8_t>> streams(workers);
     const auto at = [&](std::uint64_t chunk) { return &pixels[chunk * perChunk * bytes]; };

@@ -25,6 +25,9 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::uint64_t kFormat = 1;
 constexpr std::uint64_t kBlockBytes = std::uint64_t{768} * 1024;  // of images that one thread takes at a time
+// Images that say whether runs of pixels are worth coding, and the first rows that they are taken from: whatever reads
+// by bands has those at hand.
+constexpr std::uint64_t kSampledImages = 64, kSampledRows = 4096;
 constexpr std::uint64_t kLabelRowsPerChunk = 4096;
 constexpr std::uint64_t kMaxFactors = 64;
 constexpr std::uint64_t kMaxSide = 4096;
@@ -459,10 +462,12 @@ WriteReport writeImageFile(const Source& source, const std::string& path, const 
   const std::uint64_t rowsPerBlock = rowsPerChunk * chunksPerBlock;
   const std::uint64_t blocks = (rows + rowsPerBlock - 1) / rowsPerBlock;
   std::vector<std::unique_ptr<ImageCompressor>> compressors(static_cast<std::size_t>(std::max(context.threads, 1)));
-  std::vector<std::uint8_t> sample(bytes);
-  source.read(0, sample.data());
+  const std::uint64_t sampled = std::min(kSampledImages, rows);
+  std::vector<std::uint8_t> samples(sampled * bytes);
+  for (std::uint64_t i = 0; i < sampled; ++i)
+    source.read(i * std::min(kSampledRows, rows) / sampled, &samples[i * bytes]);
   for (auto& compressor : compressors)
-    compressor = std::make_unique<ImageCompressor>(settings.deflateLevel, info.shape, sample.data());
+    compressor = std::make_unique<ImageCompressor>(settings.deflateLevel, info.shape, samples);
 
   RootHasher root(info.grid, rows);
   context.begin("writing " + path, rows, "images");

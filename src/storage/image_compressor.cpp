@@ -184,10 +184,11 @@ std::vector<std::size_t> naturalDistances(const ImageShape& shape) {
 
 }  // namespace
 
-ImageCompressor::ImageCompressor(int level, const ImageShape& shape, const std::uint8_t* sample)
-    : imageBytes_(shape.bytes()), runs_(naturalDistances(shape)), general_(level) {
+ImageCompressor::ImageCompressor(int level, const ImageShape& shape, const std::vector<std::uint8_t>& samples)
+    : imageBytes_(shape.bytes()), runs_(naturalDistances(shape)), tryRuns_(false), general_(level) {
   std::vector<std::uint8_t> stream;
-  tryRuns_ = level == 1 && runs_.compress(sample, imageBytes_, imageBytes_ / 8, stream);
+  for (std::size_t at = 0; level == 1 && !tryRuns_ && at + imageBytes_ <= samples.size(); at += imageBytes_)
+    tryRuns_ = runs_.compress(&samples[at], imageBytes_, imageBytes_ / 8, stream);
 }
 
 void ImageCompressor::compress(const std::uint8_t* images, std::size_t bytes, std::vector<std::uint8_t>& out) {

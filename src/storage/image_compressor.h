@@ -32,10 +32,10 @@ class RunCoder {
 // Not thread-safe: make one per thread.
 class ImageCompressor {
  public:
-  // Level 1 takes the run coder where that shrinks a chunk, its first image alone, and `sample`, one of the images to
-  // come, to an eighth or less, and libdeflate's level 1 elsewhere; levels 2 .. 12 are libdeflate's. Where the sample
-  // does not shrink so, no chunk's time is lost in trying: equal samples give equal streams.
-  ImageCompressor(int level, const ImageShape& shape, const std::uint8_t* sample);
+  // Level 1 takes the run coder where that shrinks a chunk, and its first image alone, to an eighth or less, and
+  // libdeflate's level 1 elsewhere; levels 2 .. 12 are libdeflate's. Where none of `samples`, whole images out of those
+  // to come, shrinks so, no chunk's time is lost in trying: streams depend on the samples.
+  ImageCompressor(int level, const ImageShape& shape, const std::vector<std::uint8_t>& samples);
   void compress(const std::uint8_t* images, std::size_t bytes, std::vector<std::uint8_t>& out);
 
  private:
