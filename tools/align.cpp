@@ -125,8 +125,12 @@ Json toJson(const LinearResponse& r) {
           {"linear_share", r.linearShare}};
 }
 
+Json toJson(const std::optional<double>& value) {
+  return value ? Json(*value) : Json();
+}
+
 Json toJson(const DistanceCorrelation& c) {
-  return {{"pearson", c.pearson}, {"spearman", c.spearman}, {"pairs", c.pairs}};
+  return {{"pearson", toJson(c.pearson)}, {"spearman", toJson(c.spearman)}, {"pairs", c.pairs}};
 }
 
 Json toJson(const PerceivedStructure& p, const ImageShape& shape) {
@@ -262,16 +266,24 @@ void print(const LinearResponse& r) {
   }
 }
 
+void print(const DistanceCorrelation& c) {
+  for (const std::optional<double>& value : {c.pearson, c.spearman}) {
+    std::cout << std::setw(10);
+    value ? std::cout << *value : std::cout << "-";
+  }
+  std::cout << '\n';
+}
+
 void print(const PerceivedStructure& p) {
   std::cout << "distances, " << toString(p.loss) << " against levels apart\n"
             << "  " << std::left << std::setw(18) << "factor" << std::setw(12) << "kind" << std::setw(10) << "Pearson"
             << "Spearman\n";
   for (const PerceivedStructure::Traversal& t : p.perFactor) {
-    std::cout << "  " << std::setw(18) << t.factor << std::setw(12) << toString(t.kind) << std::setw(10)
-              << t.correlation.pearson << t.correlation.spearman << '\n';
+    std::cout << "  " << std::setw(18) << t.factor << std::setw(12) << toString(t.kind);
+    print(t.correlation);
   }
-  std::cout << "  " << std::setw(30) << "(random pairs)" << std::setw(10) << p.randomPairs.pearson
-            << p.randomPairs.spearman << '\n';
+  std::cout << "  " << std::setw(30) << "(random pairs)";
+  print(p.randomPairs);
 }
 
 // The expression with hashes cut to their first digits.

@@ -20,6 +20,7 @@ const cli::Verb kVerb{
     "inspect",
     "describe a dataset, a file or a variant; draw a contact sheet",
     "A file's content root is the one that it records; for anything else, and with --hash, it is computed.\n"
+    "Where --hash finds another than the file records, the exit status is 1.\n"
     "--picture draws SOURCE beside its VARIANTs, into --png, and describes nothing:\n"
     "  sheet        a contact sheet of SOURCE alone: samples, and a traversal for each factor (and the description)\n"
     "  comparison   the same images of each, with their amplified differences from SOURCE\n"
@@ -44,22 +45,20 @@ struct Description {
   SourceInfo info;
   std::uint64_t images = 0;
   std::string root;
-  bool rootRecorded = false;
-  std::string raw;  // empty unless asked for
+  std::string recordedRoot;   // of a file; empty otherwise
+  bool rootComputed = false;  // from the images; otherwise it is the recorded one
+  std::string raw;            // empty unless asked for
   std::optional<PerceivedDistances> distances;
   std::string picture;  // that was drawn; empty where none was
+
+  bool differs() const { return !recordedRoot.empty() && root != recordedRoot; }
 };
 
 Description describe(const SourcePtr& source, bool hash, const Context& context) {
-  Description result{source->info(), source->size(), {}, false, {}, {}, {}};
-  if (const auto* file = dynamic_cast<const ImageFile*>(source.get())) {
-    result.root = file->recordedRoot();
-    result.rootRecorded = true;
-  }
-  if (hash || !result.rootRecorded) {
-    result.root = toHex(contentRoot(*source, context));
-    result.rootRecorded = false;
-  }
+  Description result{source->info(), source->size(), {}, {}, false, {}, {}, {}};
+  if (const auto* file = dynamic_cast<const ImageFile*>(source.get())) result.recordedRoot = file->recordedRoot();
+  result.rootComputed = hash || result.recordedRoot.empty();
+  result.root = result.rootComputed ? toHex(contentRoot(*source, context)) : result.recordedRoot;
   if (hash) result.raw = toHex(rawSha256(*source, context));
   return result;
 }
@@ -69,7 +68,13 @@ void printText(const Description& d) {
   for (const auto& [key, value] : d.info.settings) std::cout << ' ' << key << '=' << value;
   std::cout << "\nimages        " << d.images << " of " << toString(d.info.shape) << ", uint8";
   if (d.info.reduction != 1) std::cout << ", averaged down by " << d.info.reduction;
-  std::cout << "\ncontent root  " << d.root << (d.rootRecorded ? " (as recorded)" : "") << '\n';
+  std::cout << "\ncontent root  " << d.root;
+  if (d.differs()) {
+    std::cout << "\n              the file records " << d.recordedRoot << ": its images or labels were changed";
+  } else if (!d.recordedRoot.empty()) {
+    std::cout << (d.rootComputed ? " (computed, as recorded)" : " (as recorded)");
+  }
+  std::cout << '\n';
   if (!d.raw.empty()) std::cout << "raw sha-256   " << d.raw << '\n';
   std::cout << "factors\n";
   for (const Factor& factor : d.info.grid.factors()) {
@@ -101,8 +106,9 @@ void printAsJson(const Description& d) {
                  {"shape", {d.info.shape.height, d.info.shape.width, d.info.shape.channels}},
                  {"reduction", d.info.reduction},
                  {"content_root", d.root},
-                 {"content_root_recorded", d.rootRecorded},
+                 {"content_root_recorded", !d.rootComputed},
                  {"factors", factors}};
+  if (d.differs()) json["recorded_content_root"] = d.recordedRoot;
   if (!d.raw.empty()) json["raw_sha256"] = d.raw;
   if (!d.picture.empty()) json["picture"] = d.picture;
   if (d.distances) {
@@ -111,7 +117,7 @@ void printAsJson(const Description& d) {
       distances["per_factor"][entry.factor] = entry.meanSquaredError;
     json["mean_squared_error"] = distances;
   }
-  cli::printJson("ok", json);
+  cli::printJson(d.differs() ? "differs" : "ok", json);
 }
 
 // The picture that --picture asks for, of SOURCE and its VARIANTs.
@@ -178,6 +184,6 @@ int main(int argc, char** argv) {
       if (description.distances) printDistances(*description.distances);
       if (!description.picture.empty()) std::cout << "picture       " << description.picture << '\n';
     }
-    return 0;
+    return description.differs() ? 1 : 0;
   });
 }

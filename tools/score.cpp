@@ -84,6 +84,7 @@ std::optional<CodeSource> pairsOf(const Settings& settings, MetricInput& input, 
                                         std::to_string(input.sizes[k] - 1) + " in " + settings.codes);
   }
   input.sizes = pairs.sizes;  // levels that the sample happens not to show count
+  requireCodesOf(pairs, input.codes, settings.codes, settings.checkpoint);
   return pairs;
 #else
   (void)context;

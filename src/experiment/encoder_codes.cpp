@@ -1,6 +1,8 @@
 #include "experiment/encoder_codes.h"
 
 #include <algorithm>
+#include <cmath>
+#include <map>
 #include <memory>
 #include <unordered_set>
 
@@ -93,6 +95,41 @@ CodeSource encoderCodes(SourcePtr source, const std::string& runDirectory, std::
   const auto encoded = std::make_shared<Encoded>(std::move(source), runDirectory, latents, device, context);
   codes.codes = [encoded](const std::vector<std::uint64_t>& indices) { return encoded->codes(indices); };
   return codes;
+}
+
+void requireCodesOf(const CodeSource& source, const CodeView& codes, const std::string& name,
+                    const std::string& model) {
+  constexpr std::uint64_t kRows = 16;
+  constexpr double kTolerance = 1e-3;
+  std::map<std::uint64_t, std::uint64_t> rows;  // by grid index: ascending, none twice
+  for (std::uint64_t i = 0; i < std::min(kRows, codes.count); ++i) {
+    const std::uint64_t row = i * codes.count / std::min(kRows, codes.count);
+    std::uint64_t index = 0;
+    for (std::uint64_t k = 0; k < codes.factorCount; ++k)
+      index = index * source.sizes[k] + static_cast<std::uint64_t>(codes.factors[row * codes.factorCount + k]);
+    rows.emplace(index, row);
+  }
+  double widest = 0;
+  for (std::uint64_t l = 0; l < codes.latents; ++l) {
+    double least = codes.codes[l], most = least;
+    for (std::uint64_t row = 1; row < codes.count; ++row) {
+      least = std::min(least, codes.codes[row * codes.latents + l]);
+      most = std::max(most, codes.codes[row * codes.latents + l]);
+    }
+    widest = std::max(widest, most - least);
+  }
+  std::vector<std::uint64_t> indices;
+  for (const auto& [index, row] : rows) indices.push_back(index);
+  const std::vector<double> encoded = source.codes(indices);
+  const double* code = encoded.data();
+  for (const auto& [index, row] : rows) {
+    for (std::uint64_t l = 0; l < codes.latents; ++l, ++code) {
+      if (std::fabs(*code - codes.codes[row * codes.latents + l]) <= kTolerance * widest) continue;
+      throw Error(ErrorKind::BadFile,
+                  name + " is not of " + model + ": its row " + std::to_string(row) + " has another code there",
+                  "give the source and the run that `offaxis encode` made it from");
+    }
+  }
 }
 
 }  // namespace offaxis

@@ -5,6 +5,7 @@
 
 #include "core/context.h"
 #include "datasets/source.h"
+#include "measure/codes.h"
 #include "measure/pair_metrics.h"
 
 namespace offaxis {
@@ -16,5 +17,10 @@ namespace offaxis {
 // grid.
 CodeSource encoderCodes(SourcePtr source, const std::string& runDirectory, std::uint64_t latents,
                         const std::string& device, const Context& context);
+
+// Throws Error(BadFile), which says "`name` is not of `model`" and names a row, unless `codes` are what `source`
+// encodes the images to: up to 16 rows, spread evenly, within a thousandth of the widest latent's range (another
+// machine rounds otherwise). Levels in `codes` are within source.sizes.
+void requireCodesOf(const CodeSource& source, const CodeView& codes, const std::string& name, const std::string& model);
 
 }  // namespace offaxis

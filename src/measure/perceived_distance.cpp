@@ -102,7 +102,7 @@ class Perception {
 };
 
 DistanceCorrelation correlate(const std::vector<double>& truth, const std::vector<double>& perceived) {
-  return {pearson(truth, perceived).value_or(0), spearman(truth, perceived).value_or(0), truth.size()};
+  return {pearson(truth, perceived), spearman(truth, perceived), truth.size()};
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,10 +39,11 @@ ReconstructionLoss reconstructionLossFromString(const std::string& name);
 // r of a loss on images of this shape; 0 for mse.
 std::uint32_t blurRadius(ReconstructionLoss loss, const ImageShape& shape);
 
-// Between ground-truth and perceived distances. Both 0 where one of them does not vary.
+// Between ground-truth and perceived distances. Not defined where one of the two does not vary, as for a factor that
+// changes nothing.
 struct DistanceCorrelation {
-  double pearson = 0;
-  double spearman = 0;  // ties share the mean of their ranks
+  std::optional<double> pearson;
+  std::optional<double> spearman;  // ties share the mean of their ranks
   std::uint64_t pairs = 0;
 };
 

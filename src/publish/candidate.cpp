@@ -8,6 +8,7 @@
 #include "core/text.h"
 #include "datasets/content.h"
 #include "datasets/original_file.h"
+#include "datasets/registry.h"
 #include "measure/preservation.h"
 #include "publish/first_difference.h"
 #include "publish/preservation_json.h"
@@ -24,6 +25,15 @@ constexpr std::size_t kPsiNameDigits = 12;
 
 [[noreturn]] void badUsage(const std::string& message, const std::string& hint = {}) {
   throw Error(ErrorKind::Usage, message, hint);
+}
+
+// A foreign writer may have left parameters out: what is made from the short name later has another one.
+void requireFullName(const PublishedFile& file, const std::string& path) {
+  const SourcePtr named = openNamedDataset(file.dataset);
+  if (!named || named->info().dataset == file.dataset) return;
+  throw Error(ErrorKind::BadFile,
+              "'" + path + "' calls its dataset " + file.dataset + ", which is short for " + named->info().dataset,
+              "set the file's attribute dataset to the full name");
 }
 
 // What a file says of itself is the file's fault where it is wrong, not the command line's.
@@ -110,6 +120,7 @@ std::vector<Candidate> openCandidates(const PublishSettings& settings) {
     Candidate candidate{path, std::move(sha256), openImageFile(path), {}};
     candidate.described = publishedFileOf(*candidate.source);
     requireDatasetName(candidate.described, path);
+    requireFullName(candidate.described, path);
     requireDistinctRows(candidate);
     candidate.described.file.path = "data/" + name;
     candidate.described.contentRoot = candidate.source->recordedRoot();

@@ -6,6 +6,7 @@
 #include <functional>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
+#include <optional>
 
 #include "core/error.h"
 #include "report/plot.h"
@@ -61,11 +62,15 @@ void drawMatrix(cv::Mat& canvas, const std::vector<double>& values, std::uint64_
   writeBefore(canvas, last, x + kTile, y + kTile + 13);
 }
 
+std::string correlationText(const std::optional<double>& value) {
+  return value ? formatted("%.3f", *value) : "-";
+}
+
 void drawFactor(cv::Mat& canvas, const PerceivedStructure::Traversal& traversal, ReconstructionLoss loss, int x,
                 int y) {
   write(canvas,
-        traversal.factor + ": Pearson " + formatted("%.3f", traversal.correlation.pearson) + ", Spearman " +
-            formatted("%.3f", traversal.correlation.spearman),
+        traversal.factor + ": Pearson " + correlationText(traversal.correlation.pearson) + ", Spearman " +
+            correlationText(traversal.correlation.spearman),
         x, y + kLine - 4, 0.46);
   const int n = static_cast<int>(traversal.levels);
   std::vector<double> truth;
@@ -109,8 +114,8 @@ std::string distanceMatricesPng(const PerceivedStructure& structure, const std::
   writeBefore(canvas, "0", kMargin + kGap - 4, y + 10);
   cv::resize(coloured(ramp, 255), canvas(cv::Rect(kMargin + kGap, y, kTile, 12)), {kTile, 12}, 0, 0, cv::INTER_NEAREST);
   write(canvas,
-        "each matrix's largest; random pairs: Pearson " + formatted("%.3f", structure.randomPairs.pearson) +
-            ", Spearman " + formatted("%.3f", structure.randomPairs.spearman),
+        "each matrix's largest; random pairs: Pearson " + correlationText(structure.randomPairs.pearson) +
+            ", Spearman " + correlationText(structure.randomPairs.spearman),
         kMargin + kGap + kTile + 6, y + 10, 0.4);
 
   std::vector<std::uint8_t> png;

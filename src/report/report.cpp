@@ -105,6 +105,10 @@ std::string fixedText(double value, int decimals) {
   return text;
 }
 
+std::string optionalText(const std::optional<double>& value, int decimals) {
+  return value ? fixedText(*value, decimals) : "-";
+}
+
 std::string signedText(double value, int decimals) {
   char text[64];
   if (std::fabs(value) < 0.5 * std::pow(10.0, -decimals)) value = 0;  // no "-0.00"

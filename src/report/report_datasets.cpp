@@ -336,7 +336,7 @@ class DatasetPart {
                                                 parts_.settings.pairs, parts_.settings.seed, parts_.context));
       std::string random;
       for (std::size_t s = 0; s < sources.size(); ++s)
-        random += (s == 0 ? "" : ", ") + sources[s].name + " " + fixedText(structures[s].randomPairs.pearson, 2);
+        random += (s == 0 ? "" : ", ") + sources[s].name + " " + optionalText(structures[s].randomPairs.pearson, 2);
       for (std::size_t k = 0; k < structures[0].perFactor.size(); ++k) {
         const auto& any = structures[0].perFactor[k];
         const auto n = static_cast<std::size_t>(any.levels);
@@ -351,7 +351,7 @@ class DatasetPart {
         for (std::size_t s = 0; s < sources.size(); ++s) {
           const auto& traversal = structures[s].perFactor[k];
           chart.panels.push_back({sources[s].name, labels, labels, n, n, traversal.distances,
-                                  "Pearson " + fixedText(traversal.correlation.pearson, 2)});
+                                  "Pearson " + optionalText(traversal.correlation.pearson, 2)});
         }
       }
       chart.description = "Correlation of random pairs: " + random;

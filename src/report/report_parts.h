@@ -1,6 +1,7 @@
 // The parts that makeReport() puts a report together from. Internal to src/report.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct ReportParts {
 
 // "0.371", "+0.012", "12 %"
 std::string fixedText(double value, int decimals = 3);
+std::string optionalText(const std::optional<double>& value, int decimals = 3);  // "-" where there is none
 std::string signedText(double value, int decimals = 3);
 std::string shareText(double value);
 // "1,024"

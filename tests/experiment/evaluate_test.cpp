@@ -452,6 +452,15 @@ TEST(EncoderCodes, AreThoseOfEncode) {
     }
   }
   EXPECT_LE(factorVaeScore(codes, {}, two).value, 1.0);
+  requireCodesOf(codes, viewOf(all), "c.npz", "run");
+  Codes other = all;
+  double least = other.codes[0], most = least;
+  for (const double code : other.codes) least = std::min(least, code), most = std::max(most, code);
+  other.codes[0] += 1e-4 * (most - least) / 3;  // as another machine may round
+  requireCodesOf(codes, viewOf(other), "c.npz", "run");
+  other.codes[0] += (most - least) / 50;
+  expectError(ErrorKind::BadFile, "c.npz is not of run: its row 0",
+              [&] { requireCodesOf(codes, viewOf(other), "c.npz", "run"); });
   expectError(ErrorKind::BadFile, "3 latents",
               [&] { encoderCodes(source, directory / "run", 4, "cpu", two).codes({1}); });
   expectError(ErrorKind::Usage, "2 of the grid's 24", [&] {

@@ -85,8 +85,8 @@ TEST(PerceivedStructure, XySquaresClosedFormAtEverySpacing) {
           EXPECT_NEAR(traversal.distances[static_cast<std::size_t>(8 * i + j)], expected, 1e-15);
         }
       }
-      EXPECT_NEAR(traversal.correlation.pearson, kExact[spacing - 1][0], 5e-5) << spacing;
-      EXPECT_NEAR(traversal.correlation.spearman, kExact[spacing - 1][1], 5e-5) << spacing;
+      EXPECT_NEAR(traversal.correlation.pearson.value(), kExact[spacing - 1][0], 5e-5) << spacing;
+      EXPECT_NEAR(traversal.correlation.spearman.value(), kExact[spacing - 1][1], 5e-5) << spacing;
     }
     EXPECT_EQ(structure.randomPairs.pairs, 4096u);
     EXPECT_LT(structure.randomPairs.pearson, structure.perFactor[0].correlation.pearson);
@@ -98,8 +98,8 @@ TEST(PerceivedStructure, BoxBlurRestoresXySquares) {
   const PerceivedStructure structure = structureOf(openXySquares(8), ReconstructionLoss::BoxBlur);
   double pearson = 0, spearman = 0;
   for (const PerceivedStructure::Traversal& traversal : structure.perFactor) {
-    pearson += traversal.correlation.pearson / 6;
-    spearman += traversal.correlation.spearman / 6;
+    pearson += traversal.correlation.pearson.value() / 6;
+    spearman += traversal.correlation.spearman.value() / 6;
   }
   EXPECT_NEAR(pearson, .957, .005);
   EXPECT_NEAR(spearman, .972, .005);
@@ -122,6 +122,21 @@ TEST(PerceivedStructure, BoxBlurClosedForm) {
   const PerceivedStructure structure = structureOf(source, ReconstructionLoss::BoxBlur);
   EXPECT_NEAR(structure.perFactor[0].distances[1], (1 + 49 * 16 / (49.0 * 49.0)) / 64, 1e-15);
   EXPECT_NEAR(structureOf(source, ReconstructionLoss::MeanSquaredError).perFactor[0].distances[1], 1 / 64.0, 1e-15);
+}
+
+// What does not vary correlates with nothing: 0 would say that something was measured.
+TEST(PerceivedStructure, AFactorThatChangesNothingHasNoCorrelation) {
+  class FirstFactorOnly final : public testing::ToySource {
+   public:
+    FirstFactorOnly() : ToySource({8, 8, 1}, {4, 3}) {}
+    void read(std::uint64_t row, std::uint8_t* image) const override {
+      std::fill_n(image, 64, static_cast<std::uint8_t>(row / 3 * 50));
+    }
+  };
+  const PerceivedStructure structure =
+      structureOf(std::make_shared<FirstFactorOnly>(), ReconstructionLoss::MeanSquaredError);
+  EXPECT_GT(structure.perFactor[0].correlation.pearson.value(), .9);
+  EXPECT_FALSE(structure.perFactor[1].correlation.pearson || structure.perFactor[1].correlation.spearman);
 }
 
 TEST(PerceivedStructure, ThreadsDoNotMatter) {

@@ -38,6 +38,29 @@ TEST(Tools, RenderWritesWhatInspectReads) {
   EXPECT_EQ(contentsOf(d / "x.png").substr(1, 3), "PNG");
 }
 
+TEST(Tools, InspectHashSaysThatAFileWasChanged) {
+  if (shell("/usr/bin/python3 -c 'import h5py'").code != 0) GTEST_SKIP() << "python3-h5py is not installed";
+  const TempDirectory d;
+  const std::string path = d / "x.h5";
+  ASSERT_EQ(shell("offaxis render xysquares:spacing=2 --indices 0:50 -o " + path).code, 0);
+  const Outcome whole = shell("offaxis inspect --hash " + path);
+  EXPECT_EQ(whole.code, 0);
+  EXPECT_NE(whole.out.find("(computed, as recorded)"), std::string::npos) << whole.out;
+  const std::string root = json::parse(shell("offaxis inspect --json " + path).out).at("content_root");
+  ASSERT_EQ(
+      shell("/usr/bin/python3 -c \"import h5py; f = h5py.File('" + path + "', 'r+'); f['images'][7, 0, 0, 0] ^= 1\"")
+          .code,
+      0);
+  EXPECT_EQ(shell("offaxis inspect " + path).code, 0) << "nothing was asked of the images";
+  const Outcome changed = shell("offaxis inspect --hash --json " + path);
+  EXPECT_EQ(changed.code, 1);
+  const json said = json::parse(changed.out);
+  EXPECT_EQ(said.at("status"), "differs");
+  EXPECT_EQ(said.at("recorded_content_root"), root);
+  EXPECT_NE(said.at("content_root"), root);
+  EXPECT_NE(shell("offaxis inspect --hash " + path).out.find("the file records " + root), std::string::npos);
+}
+
 TEST(Tools, PlainPythonReadsTheFile) {
   if (shell("/usr/bin/python3 -c 'import h5py'").code != 0) GTEST_SKIP() << "python3-h5py is not installed";
   const TempDirectory d;
