@@ -21,7 +21,6 @@ namespace {
 
 using namespace offaxis;
 
-
 // The best of five rounds over `chunks` chunks; the work must be safe on several threads.
 double rate(const Context& context, std::uint64_t images, std::uint64_t chunks,
             const std::function<void(std::uint64_t chunk, int worker)>& work) {
@@ -69,9 +68,10 @@ int main(int argc, char** argv) {
     const auto workers = static_cast<std::size_t>(context.threads);
     std::vector<Compressor> general;
     std::vector<ImageCompressor> ours;
+    const bool tryRuns = worthCodingRuns(*source);
     for (std::size_t i = 0; i < workers; ++i) {
       general.emplace_back(1);
-      ours.emplace_back(1, shape, pixels);
+      ours.emplace_back(1, shape, tryRuns);
     }
     std::vector<std::vector<std::uint8_t>> streams(workers);
     const auto at = [&](std::uint64_t chunk) { return &pixels[chunk * perChunk * bytes]; };

@@ -420,6 +420,18 @@ std::shared_ptr<const ImageFile> openImageFile(const std::string& path, LabelChe
   }
 }
 
+bool worthCodingRuns(const Source& source) {
+  const std::uint64_t sampled = std::min(kSampledImages, source.size()), among = std::min(kSampledRows, source.size());
+  const ImageShape& shape = source.info().shape;
+  std::vector<std::uint8_t> image(shape.bytes());
+  for (std::uint64_t i = 0; i < sampled; ++i) {
+    source.read(i * among / sampled, image.data());
+    if (source.info().layout.binary) std::for_each(image.begin(), image.end(), [](std::uint8_t& byte) { byte &= 1u; });
+    if (shrinksByRuns(image.data(), shape)) return true;
+  }
+  return false;
+}
+
 std::uint64_t imagesThatFit(std::uint64_t bytes, const ImageShape& shape) {
   return std::clamp<std::uint64_t>(bytes / shape.bytes(), 1, kMostImagesPerChunk);
 }
@@ -462,12 +474,9 @@ WriteReport writeImageFile(const Source& source, const std::string& path, const 
   const std::uint64_t rowsPerBlock = rowsPerChunk * chunksPerBlock;
   const std::uint64_t blocks = (rows + rowsPerBlock - 1) / rowsPerBlock;
   std::vector<std::unique_ptr<ImageCompressor>> compressors(static_cast<std::size_t>(std::max(context.threads, 1)));
-  const std::uint64_t sampled = std::min(kSampledImages, rows);
-  std::vector<std::uint8_t> samples(sampled * bytes);
-  for (std::uint64_t i = 0; i < sampled; ++i)
-    source.read(i * std::min(kSampledRows, rows) / sampled, &samples[i * bytes]);
+  const bool tryRuns = settings.deflateLevel == 1 && worthCodingRuns(source);
   for (auto& compressor : compressors)
-    compressor = std::make_unique<ImageCompressor>(settings.deflateLevel, info.shape, samples);
+    compressor = std::make_unique<ImageCompressor>(settings.deflateLevel, info.shape, tryRuns);
 
   RootHasher root(info.grid, rows);
   context.begin("writing " + path, rows, "images");

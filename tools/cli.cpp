@@ -414,7 +414,9 @@ void Arguments::refuseToReplaceInputs() const {
   for (const auto& [name, texts] : positionals_) {
     for (const std::string& text : texts) {
       inputs.push_back(text);
-      if (!findDatasetFamily(text)) directories.push_back(text);  // a dataset's name may be a directory's as well
+      // A dataset's name may be a directory's as well; only where a directory is asked for is it that.
+      const bool source = name == "SOURCE" || name == "DATASET" || name == "FILE";
+      if (!source || !findDatasetFamily(text)) directories.push_back(text);
     }
   }
   for (const auto& [name, text] : values_) {

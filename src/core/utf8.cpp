@@ -7,6 +7,7 @@ std::size_t utf8SequenceLength(std::string_view text) {
     const unsigned byte = i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
     return byte >= low && byte <= high;
   };
+  if (text.empty()) return 0;
   const auto follows = [&](std::size_t i) { return within(i, 0x80, 0xbf); };
   if (within(0, 0x00, 0x7f)) return 1;
   if (within(0, 0xc2, 0xdf)) return follows(1) ? 2 : 0;

@@ -100,7 +100,7 @@ CodeSource encoderCodes(SourcePtr source, const std::string& runDirectory, std::
 void requireCodesOf(const CodeSource& source, const CodeView& codes, const std::string& name,
                     const std::string& model) {
   constexpr std::uint64_t kRows = 16;
-  constexpr double kTolerance = 1e-3;
+  constexpr double kTolerance = 1e-3, kRounding = 1e-6;
   std::map<std::uint64_t, std::uint64_t> rows;  // by grid index: ascending, none twice
   for (std::uint64_t i = 0; i < std::min(kRows, codes.count); ++i) {
     const std::uint64_t row = i * codes.count / std::min(kRows, codes.count);
@@ -124,7 +124,7 @@ void requireCodesOf(const CodeSource& source, const CodeView& codes, const std::
   const double* code = encoded.data();
   for (const auto& [index, row] : rows) {
     for (std::uint64_t l = 0; l < codes.latents; ++l, ++code) {
-      if (std::fabs(*code - codes.codes[row * codes.latents + l]) <= kTolerance * widest) continue;
+      if (std::fabs(*code - codes.codes[row * codes.latents + l]) <= kTolerance * widest + kRounding) continue;
       throw Error(ErrorKind::BadFile,
                   name + " is not of " + model + ": its row " + std::to_string(row) + " has another code there",
                   "give the source and the run that `offaxis encode` made it from");

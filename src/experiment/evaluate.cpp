@@ -157,6 +157,14 @@ class Evaluation {
     std::filesystem::create_directories(file("runs"), error);
     if (error)
       throw Error(ErrorKind::CannotWrite, "cannot make the directory " + directory_ + "/runs: " + error.message());
+    // Those who fill the grid share it; whoever empties it has it alone until that is done.
+    FileLock grid(file("runs/grid.lock"), settings_.overwrite ? FileLock::Kind::Exclusive : FileLock::Kind::Shared);
+    if (!grid.held() && settings_.overwrite)
+      throw Error(ErrorKind::CannotWrite, "another process is filling " + directory_ + ", --force would undo its work",
+                  "leave --force out to join it, or stop it first");
+    if (!grid.held())
+      throw Error(ErrorKind::CannotWrite, "another process is removing the runs of " + directory_ + " (--force)",
+                  "give the command again in a moment");
     if (!settings_.overwrite) {
       refuseOtherResults();
       for (std::size_t i = 0; i < cells_.size(); ++i) rows_[i] = readRow(cells_[i]);
@@ -171,6 +179,7 @@ class Evaluation {
     if (!open.empty()) checkDevice(settings_.profile.train.device);
     findRoots(open);
     if (settings_.overwrite) clear();
+    grid.share();
     writeResults();  // fails early where the directory is not writable
     train(open);
     // Two processes may end at once: one may write what it read before the other's last row over that one's results. So
@@ -375,15 +384,8 @@ class Evaluation {
   }
 
   // Removes what --force makes anew; what follows is an evaluation like any other, which can be interrupted and gone on
-  // with. Removes nothing where another process is at one of the runs: all of them are claimed first.
+  // with.
   void clear() const {
-    std::vector<std::unique_ptr<FileLock>> claims;
-    for (const Cell& cell : cells_) {
-      claims.push_back(std::make_unique<FileLock>(pathOf(cell) + ".lock"));
-      if (claims.back()->held()) continue;
-      throw Error(ErrorKind::CannotWrite, "another process is filling " + directory_ + ", --force would undo its work",
-                  "leave --force out to join it, or stop it first");
-    }
     for (const Cell& cell : cells_) {
       for (const char* made : {".json", "/checkpoint.h5", "/run.json", "/mig_over_steps.json"}) {
         std::error_code error;

@@ -52,7 +52,7 @@ struct EvaluateSettings {
   // MIG is also scored at this many evenly spaced numbers of steps, the last one included; 0 and 1: at the end alone.
   // Plays no part in the result: runs end with the same bits. Finished runs are not trained again for it.
   std::uint64_t pointsOnTheWay = 0;
-  // Remove the runs that the directory holds of this grid first. Not while other processes are at them.
+  // Remove the runs that the directory holds of this grid first. Not while other processes fill the directory.
   bool overwrite = false;
 };
 
@@ -72,6 +72,7 @@ struct EvaluationResult {
 // seed share initialisation, batches and noise, so arms are compared in pairs.
 //   directory/runs/VARIANT_MODEL_SEED/      the run, see trainVae()
 //   directory/runs/VARIANT_MODEL_SEED.lock  held by the process that makes it: several may fill one directory
+//   directory/runs/grid.lock                shared by all of them; settings.overwrite needs it alone
 //   directory/runs/VARIANT_MODEL_SEED.json  its row, with all that it depends on
 //   directory/results.json                  rows and summary; status "partial" until every row is there
 // The model "probe" has accuracies in its rows where the others have scores: see learn/probe.h.
@@ -80,7 +81,8 @@ struct EvaluationResult {
 // the directory holds rows of another configuration or other data, Error(Usage) for arms of different datasets or a
 // name given twice for one seed, Error(CannotWrite) where the directory cannot be written or settings.overwrite meets
 // another process, Error(Unavailable) for a device that is missing where there is something to train, Error(Failed)
-// after the rest is done where runs failed, Error(Interrupted).
+// after the rest is done where runs failed, Error(Interrupted); std::runtime_error at once for what LibTorch throws, as
+// a device that is lost fails every run.
 EvaluationResult evaluate(const EvaluateSettings& settings, const std::string& directory, const Context& context);
 
 }  // namespace offaxis

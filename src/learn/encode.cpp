@@ -8,6 +8,7 @@
 #include "core/philox.h"
 #include "learn/device.h"
 #include "learn/image_feed.h"
+#include "learn/torch_errors.h"
 #include "learn/trained_encoder.h"
 #include "learn/trainer.h"
 
@@ -18,8 +19,10 @@ constexpr std::uint64_t kChunk = 64;
 
 }  // namespace
 
-Codes encode(SourcePtr source, const std::string& runDirectory, const EncodeSettings& settings,
-             const Context& context) {
+namespace {
+
+Codes encodeAll(const SourcePtr& source, const std::string& runDirectory, const EncodeSettings& settings,
+                const Context& context) {
   prepareTrainingThread();
   const torch::Device device = openDevice(settings.device);
   const TrainedEncoder trained = loadEncoder(*source, runDirectory);
@@ -58,6 +61,13 @@ Codes encode(SourcePtr source, const std::string& runDirectory, const EncodeSett
   }
   context.end();
   return result;
+}
+
+}  // namespace
+
+Codes encode(SourcePtr source, const std::string& runDirectory, const EncodeSettings& settings,
+             const Context& context) {
+  return withTorchErrors([&] { return encodeAll(source, runDirectory, settings, context); });
 }
 
 }  // namespace offaxis

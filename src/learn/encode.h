@@ -21,7 +21,8 @@ struct EncodeSettings {
 
 // Posterior means of `source`'s images under the run in `runDirectory`, and the images' factor levels. The source may
 // be another variant of the dataset that the run was trained on. Throws Error(BadFile) where the checkpoint is damaged,
-// made for another dataset or image shape, or holds a supervised probe, which has no codes.
+// made for another dataset or image shape, or holds a supervised probe, which has no codes; std::bad_alloc;
+// std::runtime_error for what LibTorch throws.
 Codes encode(SourcePtr source, const std::string& runDirectory, const EncodeSettings& settings, const Context& context);
 
 }  // namespace offaxis

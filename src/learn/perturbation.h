@@ -42,7 +42,8 @@ struct ManipulateResult {
 // bit, as one that was never stopped on the same machine, whatever the number of threads. A finished run of the same
 // configuration is returned as it stands. Throws Error(BadFile) for a directory of another configuration or dataset,
 // Error(Failed) for losses that are not finite, Error(Usage) for settings out of range, Error(CannotWrite) where
-// another process makes the run (run.lock), Error(Interrupted) after a clean checkpoint, std::bad_alloc.
+// another process makes the run (run.lock), Error(Interrupted) after a clean checkpoint, std::bad_alloc,
+// std::runtime_error for what LibTorch throws.
 ManipulateResult manipulate(SourcePtr base, const ManipulateSettings& settings, const std::string& runDirectory,
                             const Context& context);
 

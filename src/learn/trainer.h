@@ -83,7 +83,7 @@ std::uint64_t stepsTrained(const std::string& runDirectory);
 // side by side. Throws Error(BadFile) where the directory holds a run of other settings, model or source, Error(Failed)
 // for a loss that is not finite (the last good checkpoint stays), Error(Unavailable) for a missing device, Error(Usage)
 // for settings out of range, Error(CannotWrite) where another process makes the run (run.lock), Error(Interrupted)
-// after a checkpoint when asked to stop, std::bad_alloc.
+// after a checkpoint when asked to stop, std::bad_alloc, std::runtime_error for what LibTorch throws.
 TrainResult trainVae(SourcePtr source, const TrainSettings& settings, const std::string& runDirectory,
                      const Context& context);
 

@@ -27,13 +27,13 @@ constexpr std::size_t kPsiNameDigits = 12;
   throw Error(ErrorKind::Usage, message, hint);
 }
 
-// A foreign writer may have left parameters out: what is made from the short name later has another one.
-void requireFullName(const PublishedFile& file, const std::string& path) {
+// A foreign writer may have spelled the name its own way: what is made from it later has another one.
+void requireCanonicalName(const PublishedFile& file, const std::string& path) {
   const SourcePtr named = openNamedDataset(file.dataset);
   if (!named || named->info().dataset == file.dataset) return;
   throw Error(ErrorKind::BadFile,
-              "'" + path + "' calls its dataset " + file.dataset + ", which is short for " + named->info().dataset,
-              "set the file's attribute dataset to the full name");
+              "'" + path + "' calls its dataset " + file.dataset + ", another spelling of " + named->info().dataset,
+              "set the file's attribute dataset to that");
 }
 
 // What a file says of itself is the file's fault where it is wrong, not the command line's.
@@ -120,7 +120,7 @@ std::vector<Candidate> openCandidates(const PublishSettings& settings) {
     Candidate candidate{path, std::move(sha256), openImageFile(path), {}};
     candidate.described = publishedFileOf(*candidate.source);
     requireDatasetName(candidate.described, path);
-    requireFullName(candidate.described, path);
+    requireCanonicalName(candidate.described, path);
     requireDistinctRows(candidate);
     candidate.described.file.path = "data/" + name;
     candidate.described.contentRoot = candidate.source->recordedRoot();

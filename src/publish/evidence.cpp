@@ -120,16 +120,16 @@ class Published {
     }
     if (!known) refuse(path, "has no source of " + joined(datasets_), "give the evaluation of what is published");
     if (anyPsi && !ourPsi && !psi_.empty())
-      refuse(path, "has scores of other perturbations than the files' psi", "give the evaluation of what is published");
+      refuse(path, "has scores of perturbed sets, but of none of the files", "give the evaluation of what is published");
   }
 
   void requirePsiScored() const {
     for (const Psi& psi : psi_) {
       if (psi.scored) continue;
       refuse(psi.path,
-             "was made with a psi.h5 that no source of the evidence names (SHA-256 " +
-                 psi.set.psiSha256.substr(0, kPsiNameDigits) + "...)",
-             "give the evaluation of what is published, or leave out --evidence");
+             "is " + psi.set.variant.substr(0, psi.set.variant.find(':')) + " by psi.h5 " +
+                 psi.set.psiSha256.substr(0, kPsiNameDigits) + "..., a variant that no source of the evidence shows",
+             "give an evaluation that has it among its sources, or leave out --evidence");
     }
   }
 

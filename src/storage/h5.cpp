@@ -262,6 +262,22 @@ void Writer::writeArray(const std::string& name, Type type, const std::vector<st
   if (!dataset.reset()) fail("dataset '" + name + "' cannot be written");
 }
 
+void Writer::writeList(const std::string& name, Type type, std::uint64_t count, const void* data) {
+  constexpr std::uint64_t kMostTogether = 65536;
+  constexpr int kLevel = 9;
+  const std::uint64_t together = std::min(kMostTogether, count), width = sizeOf(type);
+  createChunked(name, type, {count}, together, kLevel);
+  Compressor compressor(kLevel);
+  std::vector<std::uint8_t> padded(together * width), stream;
+  for (std::uint64_t first = 0; first < count; first += together) {
+    const std::uint64_t bytes = std::min(together, count - first) * width;
+    std::memcpy(padded.data(), static_cast<const std::uint8_t*>(data) + first * width, bytes);
+    std::fill(padded.begin() + static_cast<std::ptrdiff_t>(bytes), padded.end(), std::uint8_t{0});
+    compressor.compress(padded.data(), padded.size(), stream);
+    writeChunk(name, first, stream);
+  }
+}
+
 void Writer::createChunked(const std::string& name, Type type, const std::vector<std::uint64_t>& dims,
                            std::uint64_t rowsPerChunk, int deflateLevel) {
   if (dims.empty() || rowsPerChunk == 0 || rowsPerChunk > dims[0]) {

@@ -54,6 +54,8 @@ class Writer {
 
   // Contiguous, for small arrays. Groups in `name` ("latents/values") are made as needed.
   void writeArray(const std::string& name, Type type, const std::vector<std::uint64_t>& dims, const void* data);
+  // A list of any length, deflated at level 9 in chunks of 65,536.
+  void writeList(const std::string& name, Type type, std::uint64_t count, const void* data);
   // Chunked along the first axis, deflate declared; filled by writeChunk with zlib streams (the last chunk padded).
   // 1 <= rowsPerChunk <= dims[0]; deflate levels above 9 are declared as 9.
   void createChunked(const std::string& name, Type type, const std::vector<std::uint64_t>& dims,

@@ -184,12 +184,13 @@ std::vector<std::size_t> naturalDistances(const ImageShape& shape) {
 
 }  // namespace
 
-ImageCompressor::ImageCompressor(int level, const ImageShape& shape, const std::vector<std::uint8_t>& samples)
-    : imageBytes_(shape.bytes()), runs_(naturalDistances(shape)), tryRuns_(false), general_(level) {
+bool shrinksByRuns(const std::uint8_t* image, const ImageShape& shape) {
   std::vector<std::uint8_t> stream;
-  for (std::size_t at = 0; level == 1 && !tryRuns_ && at + imageBytes_ <= samples.size(); at += imageBytes_)
-    tryRuns_ = runs_.compress(&samples[at], imageBytes_, imageBytes_ / 8, stream);
+  return RunCoder(naturalDistances(shape)).compress(image, shape.bytes(), shape.bytes() / 8, stream);
 }
+
+ImageCompressor::ImageCompressor(int level, const ImageShape& shape, bool tryRuns)
+    : imageBytes_(shape.bytes()), runs_(naturalDistances(shape)), tryRuns_(tryRuns && level == 1), general_(level) {}
 
 void ImageCompressor::compress(const std::uint8_t* images, std::size_t bytes, std::vector<std::uint8_t>& out) {
   // The first image says cheaply that the chunk is no case for runs; one that shrinks a little less than eightfold

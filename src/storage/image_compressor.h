@@ -29,13 +29,15 @@ class RunCoder {
   std::vector<Distance> distances_;
 };
 
+// Whether the run coder shrinks the image to an eighth or less.
+bool shrinksByRuns(const std::uint8_t* image, const ImageShape& shape);
+
 // Not thread-safe: make one per thread.
 class ImageCompressor {
  public:
   // Level 1 takes the run coder where that shrinks a chunk, and its first image alone, to an eighth or less, and
-  // libdeflate's level 1 elsewhere; levels 2 .. 12 are libdeflate's. Where none of `samples`, whole images out of those
-  // to come, shrinks so, no chunk's time is lost in trying: streams depend on the samples.
-  ImageCompressor(int level, const ImageShape& shape, const std::vector<std::uint8_t>& samples);
+  // libdeflate's level 1 elsewhere, or everywhere where `tryRuns` is not set; levels 2 .. 12 are libdeflate's.
+  ImageCompressor(int level, const ImageShape& shape, bool tryRuns);
   void compress(const std::uint8_t* images, std::size_t bytes, std::vector<std::uint8_t>& out);
 
  private:

@@ -17,6 +17,7 @@ constexpr std::uint64_t kRestrainedVersion = 2;  // whole images
 constexpr std::uint64_t kRivalsVersion = 3;      // some of them for a rival
 constexpr std::uint64_t kAdditiveVersion = 4;    // patterns in place of layers; restraints of either kind, or none
 constexpr std::int64_t kNoRival = -1;
+constexpr std::size_t kShortList = 4096;
 
 std::uint64_t versionOf(const PsiNetwork& psi) {
   if (!psi.patterns.empty()) return kAdditiveVersion;
@@ -78,16 +79,24 @@ void PsiNetwork::save(const std::string& path, Overwrite overwrite) const {
     const bool narrow = versionOf(*this) > kRestrainedVersion &&
                         indices.back() <= std::numeric_limits<std::int32_t>::max() &&
                         *std::max_element(rivals.begin(), rivals.end()) <= std::numeric_limits<std::int32_t>::max();
+    // A restraint by pixels has hundreds of thousands, which shrink to a third; short lists stay as they are.
+    const auto write = [&](const char* name, h5::Type type, const void* data) {
+      if (versionOf(*this) > kRestrainedVersion && restraints.size() > kShortList) {
+        file.writeList(name, type, restraints.size(), data);
+      } else {
+        file.writeArray(name, type, {restraints.size()}, data);
+      }
+    };
     const auto writeIndices = [&](const char* name, const std::vector<std::int64_t>& values) {
       if (narrow) {
         const std::vector<std::int32_t> small(values.begin(), values.end());
-        file.writeArray(name, h5::Type::I32, {small.size()}, small.data());
+        write(name, h5::Type::I32, small.data());
       } else {
-        file.writeArray(name, h5::Type::I64, {values.size()}, values.data());
+        write(name, h5::Type::I64, values.data());
       }
     };
     writeIndices("restraints/index", indices);
-    file.writeArray("restraints/strength", h5::Type::I8, {strengths.size()}, strengths.data());
+    write("restraints/strength", h5::Type::I8, strengths.data());
     if (hasRivals()) writeIndices("restraints/rival", rivals);
   }
   file.close();

@@ -339,11 +339,15 @@ TEST(Evaluate, ForceRemovesNothingThatItCannotReplace) {
   const std::string before = bytesOf(row), said = bytesOf(results);
   settings.overwrite = true;
   {
-    const FileLock other(directory / "e/runs/noise_beta-vae_0.lock");  // the last of its runs
+    const FileLock other(directory / "e/runs/grid.lock", FileLock::Kind::Shared);  // whatever runs it is at
     ASSERT_TRUE(other.held());
     expectError(ErrorKind::CannotWrite, "would undo its work", [&] { evaluate(settings, directory / "e", {}); });
     settings.overwrite = false;
     evaluate(settings, directory / "e", {});  // joins it
+  }
+  {
+    const FileLock emptying(directory / "e/runs/grid.lock");
+    expectError(ErrorKind::CannotWrite, "is removing the runs", [&] { evaluate(settings, directory / "e", {}); });
   }
   settings.profile.train.device = "cuda:99";
   evaluate(settings, directory / "e", {});  // what is finished needs no device

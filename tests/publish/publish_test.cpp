@@ -526,13 +526,13 @@ TEST_F(Publish, EvidenceHasToBeOfThePublishedPsi) {
   settings_.files.push_back(directory_ / "modified.h5");
   settings_.psi = {psi};
   evidence("xysquares:spacing=1", {"xysquares:spacing=1", modified(std::string(64, 'a'))});
-  expectError(ErrorKind::BadFile, "other perturbations", [&] { publish("1.0.0"); });
+  expectError(ErrorKind::BadFile, "of perturbed sets, but of none", [&] { publish("1.0.0"); });
   evidence("xysquares:spacing=1", {"xysquares:spacing=1"});
-  expectError(ErrorKind::BadFile, "modified.h5' was made with a psi.h5 that no source", [&] { publish("1.0.0"); });
+  expectError(ErrorKind::BadFile, "modified.h5' is modified by psi.h5", [&] { publish("1.0.0"); });
   std::string control = modified(toHex(sha256OfFile(psi)));  // of this psi, and not what is published
   control.replace(control.find("modified"), 8, "separable");
   evidence("xysquares:spacing=1", {control});
-  expectError(ErrorKind::BadFile, "other perturbations", [&] { publish("1.0.0"); });
+  expectError(ErrorKind::BadFile, "of perturbed sets, but of none", [&] { publish("1.0.0"); });
   evidence("xysquares:spacing=1", {modified(std::string(64, 'a')), modified(toHex(sha256OfFile(psi)))});
   publish("1.0.0");
 }

@@ -331,12 +331,12 @@ TEST_F(Version, DatasetsThatAreNoNamesAreTheFilesFault) {
 }
 
 // A manifest names its dataset as remaking it will.
-TEST_F(Version, DatasetsInShortAreTheFilesFault) {
+TEST_F(Version, DatasetsSpelledOtherwiseAreTheFilesFault) {
   MemorySource source(*openImageFile(directory_ / "noise.h5"));
   source.info_.dataset = "xysquares";
   write(source, "spoiled.h5");
   settings_.files = {directory_ / "spoiled.h5"};
-  expectError(ErrorKind::BadFile, "spoiled.h5' calls its dataset xysquares, which is short for xysquares:spacing=8",
+  expectError(ErrorKind::BadFile, "spoiled.h5' calls its dataset xysquares, another spelling of xysquares:spacing=8",
               [&] { publish(); });
 }
 

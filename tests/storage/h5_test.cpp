@@ -79,6 +79,22 @@ void readEverything(const std::string& path) {
   reader.integerAttribute("seed");
 }
 
+TEST(H5, ListsOfAnyLengthAreCompressedAndReadBack) {
+  const TemporaryDirectory directory;
+  for (const std::uint64_t count :
+       {std::uint64_t{1}, std::uint64_t{65536}, std::uint64_t{65537}, std::uint64_t{150000}}) {
+    std::vector<std::int32_t> values(count), back(count);
+    std::iota(values.begin(), values.end(), -3);
+    const std::string path = directory / (std::to_string(count) + ".h5");
+    h5::Writer writer(path);
+    writer.writeList("list/of", Type::I32, count, values.data());
+    writer.close();
+    h5::Reader(path).readArray("list/of", Type::I32, {count}, back.data());
+    EXPECT_EQ(back, values) << count;
+    EXPECT_EQ(h5::Reader(path).deflateLevel("list/of"), 9);
+  }
+}
+
 TEST(H5, ReadsBackWhatItWrote) {
   const TemporaryDirectory directory;
   const std::string path = directory / "a.h5";

@@ -436,7 +436,7 @@ TEST(Tools, AClosedTerminalEndsInOrderUnlessItIsIgnored) {
   const auto hungUp = [&](const std::string& before, const std::string& rows) {
     return shell("cd " + d.path() + "; " + before + "offaxis emit xysquares+noise:eps=0.1 " + rows +
                  " -o x.h5 & pid=$!; for i in $(seq 200); do ls -A | grep -q partial && break; sleep 0.05; done; "
-                 "kill -HUP $pid; wait $pid");
+                 "kill -HUP $pid || exit 99; wait $pid");
   };
   const Outcome closed = hungUp("", "");
   EXPECT_EQ(closed.code, 130) << closed.err;

@@ -381,6 +381,25 @@ TEST(PsiNetworkTest, RestraintsWeakenTheirImagesAlone) {
   EXPECT_EQ(sha256OfFile(path), sha256OfFile(again));
 }
 
+TEST(PsiNetworkTest, LongListsOfRestraintsAreCompressed) {
+  PsiNetwork net = fixedNetwork();
+  const std::uint64_t images = 3 * 8 * 5;
+  for (std::uint64_t image = 0; image < images; ++image) {
+    for (std::uint64_t rival = 0; rival < images; ++rival) {
+      if (rival != image) net.restraints.push_back({image, 5, rival});
+    }
+  }
+  const std::string path = scratch("long.h5");
+  net.save(path, Overwrite::Replace);
+  EXPECT_LT(std::filesystem::file_size(path), 4 * net.restraints.size()) << "nine bytes each as they are";
+  const PsiNetwork back = PsiNetwork::load(path);
+  ASSERT_EQ(back.restraints.size(), net.restraints.size());
+  for (std::size_t i = 0; i < net.restraints.size(); ++i) {
+    ASSERT_EQ(back.restraints[i].index, net.restraints[i].index) << i;
+    ASSERT_EQ(back.restraints[i].rival, net.restraints[i].rival) << i;
+  }
+}
+
 TEST(PsiNetworkTest, FilesKeepTheRivalsOfRestraints) {
   PsiNetwork net = fixedNetwork();
   const std::uint64_t whole = PsiRestraint::kWholeImage;
