@@ -505,6 +505,7 @@ TEST(LearnTools, ThePrintedTablesAreThoseOfTheResults) {
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-pilot-fourth/quick"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-victims/pcl"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-victims/ae"},
+                                      std::pair{"/docs/manipulation.md", "/results/shapes3d-r-victims/wide"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-victims/beta-8"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-victims/beta-32"},
                                       std::pair{"/docs/manipulation.md", "/results/shapes3d-r-victims/beta-tcvae"},
