@@ -188,7 +188,15 @@ int main(int argc, char** argv) {
   return cli::run(argc, argv, kVerb, [](const cli::Arguments& arguments) {
     const Settings settings = parse(arguments);
     const DiffReport report = diff(settings.diff, arguments.context);
-    if (!settings.png.empty()) writeDifferenceSheet(sectionsOf(report), settings.png, arguments.overwrite);
+    if (!settings.png.empty()) {
+      const std::vector<DifferenceSection> sections = sectionsOf(report);
+      // "no difference" would be untrue where images could not be compared.
+      if (sections.empty() && !report.same()) {
+        std::cerr << "no image of both differs: '" << settings.png << "' is not written\n";
+      } else {
+        writeDifferenceSheet(sections, settings.png, arguments.overwrite);
+      }
+    }
     if (arguments.json) {
       printJson(report);
     } else {

@@ -164,6 +164,11 @@ int draw(const cli::Arguments& arguments, const std::string& kind) {
 int main(int argc, char** argv) {
   return cli::run(argc, argv, kVerb, [](const cli::Arguments& arguments) {
     const std::string kind = arguments.text("picture");
+    for (const char* name : {"hash", "distances"}) {
+      if (kind != "sheet" && arguments.flag(name))
+        throw Error(ErrorKind::Usage, "--picture " + kind + " describes nothing, --" + name + " would be passed over",
+                    "give the command once for each");
+    }
     if (kind != "sheet") return draw(arguments, kind);
     if (!arguments.positionals("VARIANT").empty())
       throw Error(ErrorKind::Usage, "a contact sheet shows one source", "give --picture comparison");

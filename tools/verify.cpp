@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <optional>
@@ -94,6 +95,10 @@ std::optional<int> budget(const cli::Arguments& arguments, const SourceInfo& inf
 
 // What cannot be written should be known before the minutes that it takes.
 void checkWritable(const Settings& settings) {
+  namespace fs = std::filesystem;
+  if (!settings.worst.empty() && !settings.output.empty() &&
+      fs::weakly_canonical(fs::absolute(settings.worst)) == fs::weakly_canonical(fs::absolute(settings.output)))
+    throw Error(ErrorKind::Usage, "--worst and --output name the same file", "give each its own");
   for (const std::string& path : {settings.worst, settings.output}) {
     if (!path.empty()) StagedFile(path, settings.overwrite);
   }

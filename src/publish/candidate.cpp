@@ -183,6 +183,12 @@ Json verifyCandidates(const PublishSettings& settings, std::vector<Candidate>& c
     std::string& originalRoot = originalRoots[described.originalExpression()];
     if (originalRoot.empty()) originalRoot = toHex(contentRoot(*original, context));
     if (described.variant == "original") {
+      // The reduction and the settings are not in the content root.
+      if (!described.settings.empty() || original->info().reduction != described.reduction)
+        throw Error(
+            ErrorKind::BadFile,
+            "'" + candidate.path + "' says settings or a reduction that " + described.originalExpression() + " has not",
+            "write it anew with `offaxis render`");
       if (originalRoot == described.contentRoot) continue;
       throw Error(ErrorKind::BadFile, "'" + candidate.path + "' is not " + described.originalExpression() +
                                           ": content root " + described.contentRoot + " instead of " + originalRoot);

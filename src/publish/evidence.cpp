@@ -65,7 +65,9 @@ std::string variantOf(const PublishedFile& file) {
 
 Json readResults(const std::string& path, const std::string& text) {
   Json results = Json::parse(text, nullptr, false);
-  if (!results.is_object() || !results.contains("summary"))
+  const Json summary = results.is_object() ? results.value("summary", Json()) : Json();
+  const auto isObject = [](const Json& row) { return row.is_object(); };
+  if (!summary.is_array() || summary.empty() || !std::all_of(summary.begin(), summary.end(), isObject))
     refuse(path, "is no results.json: it has no summary", "give the results.json of `offaxis evaluate`");
   const Json status = results.value("status", Json());
   if (status != "complete") refuse(path, "is not complete: runs are missing or failed", "finish the evaluation first");
@@ -120,7 +122,8 @@ class Published {
     }
     if (!known) refuse(path, "has no source of " + joined(datasets_), "give the evaluation of what is published");
     if (anyPsi && !ourPsi && !psi_.empty())
-      refuse(path, "has scores of perturbed sets, but of none of the files", "give the evaluation of what is published");
+      refuse(path, "has scores of perturbed sets, but of none of the files",
+             "give the evaluation of what is published");
   }
 
   void requirePsiScored() const {

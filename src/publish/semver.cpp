@@ -9,6 +9,8 @@ std::string toString(const SemVer& version) {
   return std::to_string(version.major) + "." + std::to_string(version.minor) + "." + std::to_string(version.patch);
 }
 
+constexpr std::uint32_t kLargest = 999'999'999;  // so that each has a successor
+
 bool parseSemVer(const std::string& text, SemVer& version) {
   std::array<std::uint32_t, 3> numbers{};
   const char* at = text.data();
@@ -17,7 +19,7 @@ bool parseSemVer(const std::string& text, SemVer& version) {
     if (i > 0 && (at == end || *at++ != '.')) return false;
     if (at == end || *at < '0' || *at > '9') return false;
     const auto [next, code] = std::from_chars(at, end, numbers[i]);
-    if (code != std::errc() || (*at == '0' && next - at > 1)) return false;
+    if (code != std::errc() || (*at == '0' && next - at > 1) || numbers[i] > kLargest) return false;
     at = next;
   }
   if (at != end) return false;

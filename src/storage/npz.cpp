@@ -71,7 +71,7 @@ class HeaderParser {
         if (!typeNamed(descr, array.type)) return "describes the unsupported type '" + descr + "'";
       } else if (key == "fortran_order" && !hasOrder) {
         hasOrder = true;
-        if (word("True")) return "describes Fortran order";
+        if (word("True")) return "describes Fortran order, which numpy.ascontiguousarray() turns into C order";
         if (!word("False")) return "is malformed";
       } else if (key == "shape" && !hasShape) {
         hasShape = true;

@@ -46,7 +46,8 @@ class Publish : public testing::PublishFixture {
     return reproduceVersion(settings, context_);
   }
   void evidence(const std::string& dataset, const std::vector<std::string>& resolved) {
-    putBytes(directory_ / "results.json", testing::resultsOf(dataset, resolved, {{"drop", 0.25}}).dump());
+    putBytes(directory_ / "results.json",
+             testing::resultsOf(dataset, resolved, Json::array({{{"drop", 0.25}}})).dump());
     settings_.evidence = {directory_ / "results.json"};
   }
   static std::string modified(const std::string& psiSha256) {
@@ -497,7 +498,7 @@ TEST_F(Publish, BadRequestsSayWhatToDo) {
 TEST_F(Publish, EvidenceIsEmbedded) {
   evidence("xysquares:spacing=1", {"xysquares:spacing=1,size=8"});
   const Manifest manifest = publish("1.0.0").manifest;
-  EXPECT_EQ(manifest.evidence[0]["summary"]["drop"], 0.25);
+  EXPECT_EQ(manifest.evidence[0]["summary"][0]["drop"], 0.25);
   EXPECT_EQ(manifest.evidence[0]["sha256"], toHex(sha256OfFile(directory_ / "results.json")));
   EXPECT_EQ(manifest.evidence[0]["sources"].size(), 1u);
   EXPECT_EQ(manifest.evidence[0]["sources"]["arm 0"], "xysquares:spacing=1,size=8");
@@ -517,6 +518,16 @@ TEST_F(Publish, EvidenceOfOtherDataIsRefused) {
   // Further sources do no harm where nothing was made with psi.
   evidence("xysquares:spacing=1", {"xysquares:spacing=1", modified(std::string(64, 'a'))});
   publish("1.0.0");
+}
+
+TEST_F(Publish, EvidenceWithoutScoresIsRefused) {
+  evidence("xysquares:spacing=1", {"xysquares:spacing=1"});
+  Json results = Json::parse(bytesOf(directory_ / "results.json"));
+  for (const Json& summary : {Json("x"), Json::array(), Json{{1}}}) {
+    results["summary"] = summary;
+    putBytes(directory_ / "results.json", results.dump());
+    expectError(ErrorKind::BadFile, "is no results.json", [&] { publish("1.0.0"); });
+  }
 }
 
 TEST_F(Publish, EvidenceHasToBeOfThePublishedPsi) {
@@ -608,6 +619,7 @@ TEST(Manifest, SafePaths) {
 
 TEST(SemVer, OrdersAndSteps) {
   SemVer version;
+  EXPECT_FALSE(parseSemVer("1.0.4294967295", version)) << "it has no successor";
   ASSERT_TRUE(parseSemVer("1.20.3", version));
   EXPECT_EQ(toString(version), "1.20.3");
   EXPECT_EQ(toString(nextVersion(version, Change::Patch)), "1.20.4");

@@ -340,6 +340,21 @@ TEST_F(Version, DatasetsSpelledOtherwiseAreTheFilesFault) {
               [&] { publish(); });
 }
 
+// Neither is in the content root, and what is remade would differ from the manifest.
+TEST_F(Version, OriginalsWithFalseSettingsAreTheFilesFault) {
+  for (const bool setting : {true, false}) {
+    MemorySource source(*openImageFile(directory_ / "x.h5"));
+    if (setting) {
+      source.info_.settings["eps"] = "0.5";
+    } else {
+      source.info_.reduction = 3;
+    }
+    write(source, "spoiled.h5");
+    settings_.files = {directory_ / "spoiled.h5"};
+    expectError(ErrorKind::BadFile, "says settings or a reduction", [&] { publish(); });
+  }
+}
+
 TEST_F(Version, ImportedOriginalsAreGivenByHand) {
   PublishedFile described = publishedFileOf(*rowsOf(kDataset));
   described.file.path = "it";

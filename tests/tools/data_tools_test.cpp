@@ -6,6 +6,7 @@
 #include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "tools/command.h"
 
@@ -145,6 +146,33 @@ TEST(Tools, BadCallsSayWhatIsWrong) {
       {"offaxis list --config nowhere.ini", 3, "nowhere.ini"},
   };
   testing::expectBadCalls(d.path(), calls);
+}
+
+TEST(Tools, WhatWouldBePassedOverOrMisledIsRefused) {
+  const TempDirectory d;
+  const std::string psi = OFFAXIS_SOURCE_DIR "/manifests/xysquares-s1-quick/psi/psi-607e365b15db.h5";
+  const std::string in = "cd " + d.path() + "; offaxis ";
+  ASSERT_EQ(shell(in +
+                  "render xysquares:spacing=1 --indices 0:50 -o part.h5 && offaxis emit xysquares:spacing=1 "
+                  "--indices 0:50 --variant modified --psi " +
+                  psi + " -o modified.h5")
+                .code,
+            0);
+  const std::vector<std::tuple<std::string, int, std::string>> bad{
+      {"emit part.h5 --variant modified --psi " + psi + " -o x.h5", 3, "50 of the 262144 images"},
+      {"verify modified.h5 --worst x.h5 -o ./x.h5", 2, "name the same file"},
+      {"inspect part.h5 --hash --picture comparison --png x.h5", 2, "--hash would be passed over"}};
+  for (const auto& [call, code, says] : bad) {
+    const Outcome outcome = shell(in + call);
+    EXPECT_EQ(outcome.code, code) << call;
+    EXPECT_NE(outcome.err.find(says), std::string::npos) << outcome.err;
+    EXPECT_FALSE(std::filesystem::exists(d / "x.h5")) << call;
+  }
+  ASSERT_EQ(shell(in + "render xysquares:spacing=1,size=32 --indices 0:50 -o small.h5").code, 0);
+  const Outcome differ = shell(in + "diff part.h5 small.h5 --png x.png");
+  EXPECT_EQ(differ.code, 1);
+  EXPECT_NE(differ.err.find("'x.png' is not written"), std::string::npos) << differ.err;
+  EXPECT_FALSE(std::filesystem::exists(d / "x.png"));
 }
 
 TEST(Tools, PlotDrawsWhatAnEvaluationHolds) {

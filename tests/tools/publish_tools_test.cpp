@@ -101,7 +101,7 @@ TEST_F(PublishTools, EveryVersionSaysWhatMadeIt) {
 
 TEST_F(PublishTools, BadCallsSayWhatToDo) {
   std::ofstream(d_ / "other.json") << json{{"status", "complete"},
-                                           {"summary", json::array()},
+                                           {"summary", json::array({{{"mig", 0.1}}})},
                                            {"configuration", {{"dataset", "shapes3d-r"}}},
                                            {"sources", {{"original", {{"resolved", "shapes3d-r"}}}}}};
   const std::vector<BadCall> calls{
