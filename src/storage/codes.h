@@ -18,7 +18,8 @@ struct Codes {
 };
 
 // An npz archive with `codes` f32 or f64 [N,L] and `factors` i32 or i64 [N,K], as numpy.savez writes it. Throws
-// Error(BadFile) where members are missing, of other types or shapes, disagree in N, or a code is not finite or beyond float32.
+// Error(BadFile) where members are missing, of other types or shapes, disagree in N, or a code is not finite or beyond
+// float32.
 Codes readCodes(const std::string& path);
 // codes rounded to f32, factors i64. Throws Error(CannotWrite).
 void writeCodes(const std::string& path, const Codes& codes, Overwrite overwrite);
