@@ -17,10 +17,6 @@ namespace {
 
 constexpr std::uint64_t kChunk = 64;
 
-}  // namespace
-
-namespace {
-
 Codes encodeAll(const SourcePtr& source, const std::string& runDirectory, const EncodeSettings& settings,
                 const Context& context) {
   prepareTrainingThread();
