@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "core/parallel.h"
+#include "core/text.h"
 #include "datasets/content.h"
 #include "datasets/original_file.h"
 #include "datasets/registry.h"
@@ -226,12 +227,24 @@ class OwnImageFile final : public ImageFile {
       if (factors.empty() || factors.size() > kMaxFactors)
         fail("it names " + std::to_string(factors.size()) + " factors");
       info_.grid = FactorGrid(std::move(factors));
+      requirePlainNames();
     } catch (const nlohmann::json::exception& e) {
-      fail(std::string("its description is damaged: ") + e.what());
+      fail("its description is damaged: " + withoutTag(e.what()));
     } catch (const Error& e) {
       if (e.kind() == ErrorKind::BadFile) throw;
       fail(std::string("its description is impossible: ") + e.what());
     }
+  }
+
+  // Names are shown on terminals, in tables and on pages.
+  void requirePlainNames() const {
+    const auto require = [&](const std::string& name, const char* what) {
+      if (printable(name) != name) fail(std::string(what) + " '" + name + "' holds control characters or is not UTF-8");
+    };
+    require(info_.dataset, "its attribute dataset");
+    require(info_.variant, "its attribute variant");
+    for (const auto& [key, value] : info_.settings) require(key + "=" + value, "its setting");
+    for (const Factor& factor : info_.grid.factors()) require(factor.name, "its factor");
   }
 
   void readShape() {
@@ -470,7 +483,7 @@ WriteReport writeImageFile(const Source& source, const std::string& path, const 
   };
   const bool compare = settings.coincidences == Coincidences::CompareImages;
   std::vector<Digest> imageDigests;
-  const std::uint64_t chunksPerBlock = std::max<std::uint64_t>(8, kBlockBytes / (rowsPerChunk * bytes));
+  const std::uint64_t chunksPerBlock = std::max<std::uint64_t>(1, kBlockBytes / (rowsPerChunk * bytes));
   const std::uint64_t rowsPerBlock = rowsPerChunk * chunksPerBlock;
   const std::uint64_t blocks = (rows + rowsPerBlock - 1) / rowsPerBlock;
   std::vector<std::unique_ptr<ImageCompressor>> compressors(static_cast<std::size_t>(std::max(context.threads, 1)));

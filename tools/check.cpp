@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "core/text.h"
 #include "publish/check.h"
 #include "tools/cli.h"
 
@@ -52,8 +53,8 @@ int main(int argc, char** argv) {
             finding.detail.rfind("repacked", 0) != 0) {
           continue;
         }
-        std::cout << (finding.passed ? "ok    " : "FAIL  ") << finding.path << ": " << finding.check << ", "
-                  << finding.detail << '\n';
+        std::cout << (finding.passed ? "ok    " : "FAIL  ") << printable(finding.path) << ": " << finding.check << ", "
+                  << printable(finding.detail) << '\n';
       }
       std::cout << (failures == 0 ? "intact: " + std::to_string(report.findings.size()) + " checks passed"
                                   : "NOT intact: " + std::to_string(failures) + " of " +

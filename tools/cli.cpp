@@ -1,5 +1,7 @@
 #include "tools/cli.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -54,9 +56,13 @@ void handleStops(void (*handler)(int)) {
   }
 }
 
+extern "C" void stopNow(int /*number*/) {
+  ::_exit(static_cast<int>(ErrorKind::Interrupted));  // nothing was begun, so nothing is to be tidied
+}
+
 class StopsAtOnce {
  public:
-  StopsAtOnce() { handleStops(SIG_DFL); }
+  StopsAtOnce() { handleStops(stopNow); }
   ~StopsAtOnce() { handleStops(onSignal); }
   StopsAtOnce(const StopsAtOnce&) = delete;
   StopsAtOnce& operator=(const StopsAtOnce&) = delete;
@@ -80,6 +86,15 @@ const std::set<std::string>* unrecordedBy(const std::string& verb) {
       {"evaluate", {"config"}}, {"publish", {"config", "output", "psi", "manifests", "sign"}}};
   const auto found = kUnrecorded.find(verb);
   return found == kUnrecorded.end() ? nullptr : &found->second;
+}
+
+// Of arguments whose files are recorded by their names alone, "a/b.json,c/d.json" for instance, what is recorded.
+std::string recordedOf(const std::string& verb, const std::string& argument, const std::string& text) {
+  if (verb != "publish" || (argument != "FILE" && argument != "evidence")) return text;
+  std::istringstream parts(text);
+  std::string names;
+  for (std::string part; std::getline(parts, part, ',');) names += std::filesystem::path(part).filename().string();
+  return names;
 }
 
 // Whether verbs read `file` in a directory that they are given: the results of training, manipulation, evaluation,
@@ -221,8 +236,8 @@ std::string configurationLine(const std::string& name, const std::string& value,
 }
 
 int report(const Verb& verb, const Error& error, bool json) {
-  std::cerr << "offaxis " << verb.name << ": " << error.what() << '\n';
-  if (!error.hint().empty()) std::cerr << "  " << error.hint() << '\n';
+  std::cerr << "offaxis " << verb.name << ": " << printable(error.what()) << '\n';
+  if (!error.hint().empty()) std::cerr << "  " << printable(error.hint()) << '\n';
   if (json) {
     printJson("error",
               {{"error", {{"kind", kindName(error.kind())}, {"message", error.what()}, {"hint", error.hint()}}}});
@@ -320,7 +335,7 @@ class Parser {
 
   // key = value lines, '#' comments; values are taken to the end of the line, so source expressions need no quotes.
   void readConfig(const std::string& path, Arguments& result) const {
-    std::istringstream lines(readTextFile(path, 1 << 20));
+    std::istringstream lines(readTextStream(path, 1 << 20));
     std::map<std::string, std::vector<std::string>> positionals;
     std::map<std::string, int> seen;
     std::string line;
@@ -449,16 +464,16 @@ void Arguments::refuseToReplaceInputs() const {
 void Arguments::refuseOtherThanUtf8(const Verb& verb) const {
   const std::set<std::string>* unrecorded = unrecordedBy(verb.name);
   if (unrecorded == nullptr) return;
-  const auto check = [](const std::string& text, const std::string& shown) {
-    if (!isUtf8(text))
+  const auto check = [&](const std::string& name, const std::string& text, const std::string& shown) {
+    if (!isUtf8(recordedOf(verb.name, name, text)))
       throw Error(ErrorKind::Usage, shown + " is not UTF-8, and would be written into JSON", "write it in UTF-8");
   };
   for (const auto& [name, text] : values_) {
-    if (unrecorded->count(name) == 0) check(text, "--" + name);
+    if (unrecorded->count(name) == 0) check(name, text, "--" + name);
   }
   for (const auto& [name, texts] : positionals_) {
     for (std::size_t i = 0; i < texts.size(); ++i)
-      check(texts[i], name + (texts.size() > 1 ? " number " + std::to_string(i + 1) : ""));
+      check(name, texts[i], name + (texts.size() > 1 ? " number " + std::to_string(i + 1) : ""));
   }
 }
 
@@ -478,6 +493,7 @@ std::optional<std::string> answerOf(const Parser& parser, const Verb& verb, cons
 int run(int argc, char** argv, const Verb& verb, const std::function<int(const Arguments&)>& body) {
   bool json = false;
   for (int i = 1; i < argc; ++i) json = json || std::string(argv[i]) == "--json";
+  handleStops(stopNow);
   try {
     Parser parser(verb);
     Arguments arguments = parser.parse(argc, argv);
@@ -510,7 +526,16 @@ int run(int argc, char** argv, const Verb& verb, const std::function<int(const A
 std::string readInput(const std::string& path) {
   const StopsAtOnce untilRead;
   cancelToken().throwIfRequested();
-  return readTextFile(path);
+  return readTextStream(path);
+}
+
+void requireEnding(const std::string& path, const std::string& extension) {
+  static const std::set<std::string> kFormats{"svg", "png", "jpg", "jpeg", "gif", "pdf", "eps", "webp", "html", "htm"};
+  const std::string ending = std::filesystem::path(path).extension().string();
+  if (ending.empty() || ending == "." + extension || kFormats.count(ending.substr(1)) == 0) return;
+  const std::string better = std::filesystem::path(path).replace_extension(extension).string();
+  throw Error(ErrorKind::Usage, "'" + path + "' would hold " + extension + ", which its name denies",
+              "name it " + better);
 }
 
 void printJson(const std::string& status, const Json& fields) {

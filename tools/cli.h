@@ -82,9 +82,12 @@ class Arguments {
 int run(int argc, char** argv, const Verb& verb, const std::function<int(const Arguments&)>& body);
 
 // The text of a file that an argument names, for a verb that has written nothing yet. A pipe may have no writer: until
-// all is read, SIGINT, SIGTERM and SIGHUP end the program at once. Throws Error(BadFile) as readTextFile() does, and
-// Error(Interrupted) where one of them came before.
+// all is read, SIGINT, SIGTERM and SIGHUP end the program at once, with exit code 130. Throws Error(BadFile) as
+// readTextStream() does, and Error(Interrupted) where one of them came before.
 std::string readInput(const std::string& path);
+
+// Throws Error(Usage) where `path` ends as pictures and pages of another format than `extension` ("svg") do.
+void requireEnding(const std::string& path, const std::string& extension);
 
 // Prints {"schema_version": 1, "status": status, ...fields}.
 void printJson(const std::string& status, const Json& fields);

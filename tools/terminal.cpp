@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "core/text.h"
+
 namespace offaxis::cli {
 namespace {
 
@@ -147,7 +149,7 @@ TerminalProgress::~TerminalProgress() {
 void TerminalProgress::begin(const std::string& label, std::uint64_t total, const std::string& unit,
                              std::uint64_t done) {
   std::lock_guard<std::mutex> lock(mutex_);
-  label_ = label;
+  label_ = printable(label);
   unit_ = unit;
   status_.clear();
   history_.clear();
@@ -189,7 +191,7 @@ void TerminalProgress::note(const std::string& line) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (!notes_) return;
   clear();
-  std::cerr << line << '\n';
+  std::cerr << printable(line) << '\n';
 }
 
 void TerminalProgress::draw(bool last) {

@@ -52,9 +52,13 @@ std::vector<std::uint64_t> indicesInFile(const std::string& path, std::uint64_t 
   NamedRows rows(size);
   std::istringstream lines(readInput(path));
   std::uint64_t number = 1;
-  for (std::string line; std::getline(lines, line); ++number) {
-    std::istringstream words(line);
-    for (std::string word; words >> word;) rows.add(word, "line " + std::to_string(number) + " of " + path);
+  try {
+    for (std::string line; std::getline(lines, line); ++number) {
+      std::istringstream words(line);
+      for (std::string word; words >> word;) rows.add(word, "line " + std::to_string(number) + " of " + path);
+    }
+  } catch (const Error& error) {
+    throw Error(ErrorKind::BadFile, error.what(), error.hint());
   }
   if (rows.rows().empty()) throw Error(ErrorKind::BadFile, path + " holds no indices", "write one index a line");
   return rows.rows();

@@ -76,6 +76,34 @@ bool isUtf8(std::string_view text) {
   return true;
 }
 
+std::string withoutTag(const std::string& message) {
+  const std::size_t end = message.find("] ");
+  return message.compare(0, 6, "[json.") == 0 && end != std::string::npos ? message.substr(end + 2) : message;
+}
+
+std::string printable(std::string_view text) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string shown;
+  while (!text.empty()) {
+    const std::size_t length = utf8SequenceLength(text);
+    const auto first = static_cast<unsigned char>(text[0]);
+    // C1 controls, U+0080 to U+009F, are the two bytes c2 80 to c2 9f.
+    const bool control =
+        first < 0x20 || first == 0x7f || (length == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0);
+    const std::size_t taken = length == 0 ? 1 : length;
+    for (const char c : text.substr(0, taken)) {
+      if (length > 0 && !control) {
+        shown += c;
+      } else {
+        const auto byte = static_cast<unsigned char>(c);
+        shown += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
+      }
+    }
+    text.remove_prefix(taken);
+  }
+  return shown;
+}
+
 std::string formatReal(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";

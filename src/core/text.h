@@ -17,6 +17,14 @@ double parseRealBelow(std::string_view text, const std::string& name, double low
 // Whether all of the text is well-formed UTF-8 (Unicode 15, table 3-7).
 bool isUtf8(std::string_view text);
 
+// For a terminal: control characters (C0, DEL, C1) and what is not UTF-8 as \xNN, so that a name from a foreign file
+// neither moves the cursor nor begins a line of its own.
+std::string printable(std::string_view text);
+
+// A JSON library's complaint without the tag that its exceptions begin with: "[json.exception.out_of_range.403] key 'a'
+// not found" is "key 'a' not found".
+std::string withoutTag(const std::string& message);
+
 // Shortest decimal text that reads back as the same double; "nan", "inf", "-inf" otherwise.
 std::string formatReal(double value);
 

@@ -1,6 +1,7 @@
 #include "storage/descriptor.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,12 +10,34 @@
 #include "core/error.h"
 
 namespace offaxis {
+namespace {
+
+[[noreturn]] void cannotRead(const std::string& path, const std::string& why) {
+  throw Error(ErrorKind::BadFile, "cannot read '" + path + "': " + why);
+}
+
+}  // namespace
 
 Descriptor::Descriptor(const std::string& path, int flags, mode_t mode)
     : fd_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {}
 
 Descriptor::~Descriptor() {
   if (fd_ >= 0) ::close(fd_);
+}
+
+std::size_t readSome(const Descriptor& file, void* data, std::size_t bytes, const std::string& path) {
+  for (;;) {
+    const ssize_t count = ::read(file.get(), data, bytes);
+    if (count >= 0) return static_cast<std::size_t>(count);
+    if (errno != EINTR) cannotRead(path, std::strerror(errno));
+  }
+}
+
+void requireRegular(const Descriptor& file, const std::string& path) {
+  struct stat status {};
+  if (!file.valid() || ::fstat(file.get(), &status) != 0) cannotRead(path, std::strerror(errno));
+  if (S_ISDIR(status.st_mode)) cannotRead(path, std::strerror(EISDIR));
+  if (!S_ISREG(status.st_mode)) cannotRead(path, "it is not a regular file");
 }
 
 void cannotWrite(const std::string& target, const std::string& why, const std::string& hint) {

@@ -22,6 +22,14 @@ class Descriptor {
   int fd_;
 };
 
+// The next bytes of an open file, at most `bytes` of them; 0 at its end. `path` is what errors call it. Throws
+// Error(BadFile).
+std::size_t readSome(const Descriptor& file, void* data, std::size_t bytes, const std::string& path);
+
+// Throws Error(BadFile) unless `file`, as open(2) left it, is open and a regular file. To open anything else for
+// reading without O_NONBLOCK is to wait: a pipe's other end, a terminal's user.
+void requireRegular(const Descriptor& file, const std::string& path);
+
 // Throw Error(CannotWrite) that names `target`, the name that people know the file by: for a reason, or for an errno.
 [[noreturn]] void cannotWrite(const std::string& target, const std::string& why, const std::string& hint = {});
 [[noreturn]] void cannotWrite(const std::string& target, int code);

@@ -1,13 +1,13 @@
 #include "storage/hash.h"
 
+#include <fcntl.h>
 #include <openssl/evp.h>
 
-#include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <new>
 
 #include "core/error.h"
+#include "storage/descriptor.h"
 
 namespace offaxis {
 namespace {
@@ -97,17 +97,12 @@ Digest sha256Of(const void* data, std::size_t bytes) {
 }
 
 Digest sha256OfFile(const std::string& path) {
-  auto fail = [&] { throw Error(ErrorKind::BadFile, "cannot read '" + path + "': " + std::strerror(errno)); };
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
-  if (!file) fail();
+  const Descriptor file(path, O_RDONLY | O_NONBLOCK);
+  requireRegular(file, path);
   std::vector<std::uint8_t> buffer(std::size_t{1} << 20);
   Sha256 hash;
-  for (;;) {
-    const std::size_t count = std::fread(buffer.data(), 1, buffer.size(), file.get());
+  while (const std::size_t count = readSome(file, buffer.data(), buffer.size(), path))
     hash.update(buffer.data(), count);
-    if (count < buffer.size()) break;
-  }
-  if (std::ferror(file.get())) fail();
   return hash.finish();
 }
 

@@ -1,5 +1,6 @@
 #include "storage/npz.h"
 
+#include <fcntl.h>
 #include <zip.h>
 
 #include <array>
@@ -7,6 +8,7 @@
 #include <memory>
 
 #include "core/error.h"
+#include "storage/descriptor.h"
 
 namespace offaxis {
 namespace {
@@ -148,6 +150,7 @@ class HeaderParser {
 class Archive {
  public:
   explicit Archive(const std::string& path) : path_(path) {
+    requireRegular(Descriptor(path, O_RDONLY | O_NONBLOCK), path);
     int code = 0;
     archive_.reset(zip_open(path.c_str(), ZIP_RDONLY, &code));
     if (archive_) return;

@@ -115,6 +115,18 @@ int renameWithoutReplacing(const std::string& from, const std::string& to, bool 
   return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
 }
 
+std::string readToEnd(const Descriptor& file, const std::string& path, std::uint64_t limit) {
+  std::string text;
+  std::string buffer(std::size_t{1} << 16, '\0');
+  while (const std::size_t count = readSome(file, buffer.data(), buffer.size(), path)) {
+    if (text.size() + count > limit)
+      throw Error(ErrorKind::BadFile,
+                  "cannot read '" + path + "': it is larger than " + std::to_string(limit) + " bytes");
+    text.append(buffer, 0, count);
+  }
+  return text;
+}
+
 constexpr const char* kExists = "it exists already";
 
 }  // namespace
@@ -194,20 +206,15 @@ void StagedDirectory::commit() {
 }
 
 std::string readTextFile(const std::string& path, std::uint64_t limit) {
-  auto fail = [&](const std::string& why) { throw Error(ErrorKind::BadFile, "cannot read '" + path + "': " + why); };
+  const Descriptor file(path, O_RDONLY | O_NONBLOCK);
+  requireRegular(file, path);
+  return readToEnd(file, path, limit);
+}
+
+std::string readTextStream(const std::string& path, std::uint64_t limit) {
   const Descriptor file(path, O_RDONLY);
-  if (!file.valid()) fail(std::strerror(errno));
-  std::string text;
-  std::string buffer(std::size_t{1} << 16, '\0');
-  for (;;) {
-    const ssize_t count = ::read(file.get(), buffer.data(), buffer.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail(std::strerror(errno));
-    if (count == 0) return text;
-    if (text.size() + static_cast<std::size_t>(count) > limit)
-      fail("it is larger than " + std::to_string(limit) + " bytes");
-    text.append(buffer, 0, static_cast<std::size_t>(count));
-  }
+  if (!file.valid()) throw Error(ErrorKind::BadFile, "cannot read '" + path + "': " + std::strerror(errno));
+  return readToEnd(file, path, limit);
 }
 
 void writeTextFile(const std::string& path, const std::string& text, Overwrite overwrite) {

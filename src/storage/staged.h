@@ -51,8 +51,11 @@ class StagedDirectory {
   bool committed_ = false;
 };
 
-// Whole-file helpers. Reading throws Error(BadFile) where the file is missing, a directory, or larger than `limit`.
+// Whole-file helpers. Reading throws Error(BadFile) where the file is missing, not a regular one, or larger than
+// `limit`.
 std::string readTextFile(const std::string& path, std::uint64_t limit = std::uint64_t{64} << 20);
+// The same of anything that has an end: a pipe or a terminal is waited for.
+std::string readTextStream(const std::string& path, std::uint64_t limit = std::uint64_t{64} << 20);
 // Staged, synced and renamed. Throws Error(CannotWrite).
 void writeTextFile(const std::string& path, const std::string& text, Overwrite overwrite);
 

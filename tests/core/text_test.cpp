@@ -81,6 +81,21 @@ TEST(Utf8, IsWellFormedOrNot) {
     EXPECT_FALSE(isUtf8(text)) << text;
 }
 
+TEST(Printable, LeavesNothingThatATerminalActsOn) {
+  EXPECT_EQ(printable("spacing=1, \u00e9\u20ac\U0001f600 \\x1b"), "spacing=1, \u00e9\u20ac\U0001f600 \\x1b");
+  EXPECT_EQ(printable("\x1b[2J\r\n\t\x7f"), "\\x1b[2J\\x0d\\x0a\\x09\\x7f");
+  EXPECT_EQ(printable("\u009b3m\u00a0"), "\\xc2\\x9b3m\u00a0");  // CSI as one character of C1
+  EXPECT_EQ(printable("a\xff\xe2\x82"), "a\\xff\\xe2\\x82");
+  EXPECT_EQ(printable(std::string("\0x", 2)), "\\x00x");
+  EXPECT_EQ(printable(""), "");
+}
+
+TEST(WithoutTag, LeavesTheComplaint) {
+  EXPECT_EQ(withoutTag("[json.exception.out_of_range.403] key 'a' not found"), "key 'a' not found");
+  EXPECT_EQ(withoutTag("[json.exception"), "[json.exception");
+  EXPECT_EQ(withoutTag("a [json.x] b"), "a [json.x] b");
+}
+
 TEST(Format, ReadsWell) {
   EXPECT_EQ(formatReal(0.1), "0.1");
   EXPECT_EQ(formatReal(2.0), "2");

@@ -1,9 +1,14 @@
 #include "storage/staged.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
+#include <thread>
+
+#include "storage/hash.h"
 #include "storage/temporary.h"
 
 namespace offaxis {
@@ -185,6 +190,18 @@ TEST(Staged, TextFilesHaveALimit) {
   expectError(ErrorKind::BadFile, "larger than 99999", [&] { readTextFile(directory / "t", 99999); });
   expectError(ErrorKind::BadFile, "No such file", [&] { readTextFile(directory / "none"); });
   expectError(ErrorKind::BadFile, "directory", [&] { readTextFile(directory.path()); });
+}
+
+TEST(Staged, OnlyStreamsAreWaitedFor) {
+  const TemporaryDirectory directory;
+  const std::string pipe = directory / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  expectError(ErrorKind::BadFile, "pipe': it is not a regular file", [&] { readTextFile(pipe); });
+  expectError(ErrorKind::BadFile, "/dev/null': it is not a regular file", [&] { sha256OfFile("/dev/null"); });
+  std::thread writer([&] { std::ofstream(pipe) << "all of it"; });
+  EXPECT_EQ(readTextStream(pipe), "all of it");
+  writer.join();
+  expectError(ErrorKind::BadFile, "No such file", [&] { readTextStream(directory / "none"); });
 }
 
 }  // namespace
