@@ -3,6 +3,7 @@
 #include <ctime>
 #include <iostream>
 
+#include "core/error.h"
 #include "core/version.h"
 #include "publish/publish.h"
 #include "tools/cli.h"
@@ -34,11 +35,15 @@ const cli::Verb kVerb{
      {"creator", "NAME", PublishSettings().creator, "who publishes"}},
     {"x.h5 modified.h5 noise.h5 --name xysquares-adversarial --version 1.0.0 --psi run/psi.h5 -o published/"}};
 
-std::vector<std::string> listOf(const std::string& text) {
+// "a,b" of the option `name`.
+std::vector<std::string> listOf(const cli::Arguments& arguments, const std::string& name) {
+  const std::string& text = arguments.text(name);
   std::vector<std::string> items;
-  for (std::size_t begin = 0; begin < text.size();) {
+  for (std::size_t begin = 0; begin <= text.size() && !text.empty();) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
-    if (end > begin) items.push_back(text.substr(begin, end - begin));
+    items.push_back(text.substr(begin, end - begin));
+    if (items.back().empty())
+      throw Error(ErrorKind::Usage, "--" + name + " '" + text + "' has an empty entry", "give FILE,FILE");
     begin = end + 1;
   }
   return items;
@@ -59,9 +64,9 @@ PublishSettings parse(const cli::Arguments& arguments) {
   settings.name = arguments.required("name");
   settings.version = arguments.required("version");
   settings.directory = arguments.required("output");
-  settings.psi = listOf(arguments.text("psi"));
+  settings.psi = listOf(arguments, "psi");
   settings.original = arguments.text("original");
-  settings.evidence = listOf(arguments.text("evidence"));
+  settings.evidence = listOf(arguments, "evidence");
   settings.manifestsDirectory = arguments.text("manifests");
   settings.signKey = arguments.text("sign");
   settings.description = arguments.text("description");

@@ -254,13 +254,16 @@ class VersionCheck {
   }
 
   void checkSignatureFile() {
-    if (!fs::exists(full(kSignature))) {
+    const fs::file_status status = fs::symlink_status(full(kSignature));
+    if (fs::exists(status) && !fs::is_regular_file(status))
+      return add(kSignature, "signature", false, "it is not a regular file");
+    if (!fs::exists(status)) {
       if (signatureDue()) add(kSignature, "missing", false, "the signature is missing");
       return;
     }
-    const SignatureCheck check = settings_.signer.empty()
-                                     ? checkSignature(full(kSums))
-                                     : checkSignatureOf(settings_.signer, settings_.allowedSigners, full(kSums));
+    const SignatureCheck check =
+        settings_.signer.empty() ? checkSignature(full(kSums), context_)
+                                 : checkSignatureOf(settings_.signer, settings_.allowedSigners, full(kSums), context_);
     if (check.available) return add(kSignature, "signature", check.good, check.detail);
     if (!settings_.signer.empty())
       throw Error(ErrorKind::Unavailable, "ssh-keygen is not installed, which checks signatures",

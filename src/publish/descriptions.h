@@ -38,6 +38,9 @@ bool isWebAddress(const std::string& text);
 // "Apache-2.0" for https://spdx.org/licenses/Apache-2.0.html and for itself; empty where `license` is neither SPDX's
 // address nor of an identifier's form.
 std::string spdxIdentifier(const std::string& license);
+// The spelling of an SPDX identifier of a licence that data or code are often under, in whatever case it is given;
+// empty for all others, which are better given by their address than mistyped.
+std::string commonLicense(const std::string& identifier);
 // Where the licence can be read: `license` itself where it is an address, SPDX's page for an identifier.
 std::string licenseAddress(const std::string& license);
 

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "core/error.h"
+#include "datasets/content.h"
 #include "datasets/registry.h"
 #include "storage/hash.h"
 #include "storage/staged.h"
@@ -23,7 +25,15 @@ struct Resolved {
   std::string dataset;  // at full size: "xysquares:spacing=1"
   std::string variant;  // "modified:eps=0.1,psi_sha256=..."; empty for the original
   std::string psiSha256;
+  std::string rows;  // the digest of a part of the grid; empty for all of it
 };
+
+// What a sourceDefinition() says of the rows.
+std::string rowsOf(const std::string& definition) {
+  const std::string key = " rows_sha256=";
+  const std::size_t at = definition.rfind(key);
+  return at == std::string::npos ? std::string() : definition.substr(at + key.size());
+}
 
 std::string withoutSize(const std::string& base) {
   const std::size_t colon = base.find(':');
@@ -102,24 +112,38 @@ class Published {
  public:
   explicit Published(const std::vector<Candidate>& candidates) {
     for (const Candidate& candidate : candidates) {
+      const std::string rows =
+          candidate.described.rows.empty() ? std::string() : rowsOf(sourceDefinition(*candidate.source));
       datasets_.insert(candidate.described.dataset);
+      sets_.emplace(candidate.described.dataset, rows);
       if (const std::string sha256 = candidate.described.psiSha256(); !sha256.empty())
-        psi_.push_back({candidate.path, {candidate.described.dataset, variantOf(candidate.described), sha256}});
+        psi_.push_back({candidate.path, {candidate.described.dataset, variantOf(candidate.described), sha256, rows}});
     }
   }
 
-  void take(const std::string& path, const Json& configuration, const Json& sources) {
-    requireDataset(path, configuration.value("dataset", Json()));
-    bool known = false, anyPsi = false, ourPsi = false;
-    for (const auto& [label, expression] : sources.items()) {
+  void take(const std::string& path, const Json& results, const Json& resolved) {
+    requireDataset(path, results.value("configuration", Json::object()).value("dataset", Json()));
+    bool known = false, otherRows = false, anyPsi = false, ourPsi = false;
+    for (const auto& [label, expression] : resolved.items()) {
       const Resolved source = parsed(expression.get<std::string>());
-      known = known || datasets_.count(source.dataset) != 0;
+      // Older results do not say which rows they are of.
+      const Json definition = results["sources"][label].value("definition", Json());
+      const auto sameRows = [&](const std::string& rows) {
+        return !definition.is_string() || rowsOf(definition.get<std::string>()) == rows;
+      };
+      for (const auto& [dataset, rows] : sets_) {
+        if (dataset != source.dataset) continue;
+        (sameRows(rows) ? known : otherRows) = true;
+      }
       anyPsi = anyPsi || !source.psiSha256.empty();
       for (Psi& psi : psi_) {
-        if (psi.set.dataset != source.dataset || psi.set.variant != source.variant) continue;
+        if (psi.set.dataset != source.dataset || psi.set.variant != source.variant || !sameRows(psi.set.rows)) continue;
         psi.scored = ourPsi = true;
       }
     }
+    if (!known && otherRows)
+      refuse(path, "has scores of other images of the factor grid than the files hold",
+             "evaluate the files themselves: original=FILE.h5");
     if (!known) refuse(path, "has no source of " + joined(datasets_), "give the evaluation of what is published");
     if (anyPsi && !ourPsi && !psi_.empty())
       refuse(path, "has scores of perturbed sets, but of none of the files",
@@ -152,6 +176,7 @@ class Published {
   }
 
   std::set<std::string> datasets_;
+  std::set<std::pair<std::string, std::string>> sets_;  // dataset, rows
   std::vector<Psi> psi_;
 };
 
@@ -160,14 +185,20 @@ class Published {
 Json readEvidence(const std::vector<std::string>& paths, const std::vector<Candidate>& candidates) {
   Json all = Json::array();
   Published published(candidates);
+  std::map<std::string, std::string> taken;  // SHA-256 -> path
   for (const std::string& path : paths) {
     const std::string text = readTextFile(path);
+    const std::string sha256 = toHex(sha256Of(text.data(), text.size()));
+    const auto [there, added] = taken.emplace(sha256, path);
+    if (!added)
+      refuse(path, "is evidence that is given already" + (there->second == path ? "" : " as '" + there->second + "'"),
+             "give every results.json once");
     const Json results = readResults(path, text);
     Json configuration = plainConfiguration(results);
     Json sources = resolvedSources(path, results);
-    published.take(path, configuration, sources);
+    published.take(path, results, sources);
     all.push_back({{"file", std::filesystem::path(path).filename().string()},
-                   {"sha256", toHex(sha256Of(text.data(), text.size()))},
+                   {"sha256", sha256},
                    {"configuration", std::move(configuration)},
                    {"sources", std::move(sources)},
                    {"summary", results["summary"]}});

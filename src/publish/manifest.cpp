@@ -149,7 +149,7 @@ class ManifestReader {
 };
 
 // Short and without control characters, whatever a file holds.
-std::string printable(const std::string& text) {
+std::string quoted(const std::string& text) {
   constexpr std::size_t kMost = 100;
   return Json(text.substr(0, kMost)).dump(-1, ' ', true, Json::error_handler_t::replace) +
          (text.size() > kMost ? "..." : "");
@@ -301,7 +301,7 @@ std::vector<std::uint64_t> rowsFromText(const std::string& text, std::uint64_t s
 void requireDatasetName(const PublishedFile& file, const std::string& path) {
   if (!importedFamily(file.dataset).empty() || openNamedDataset(file.dataset)) return;
   throw Error(ErrorKind::BadFile,
-              "'" + path + "' names no known dataset: its attribute dataset is " + printable(file.dataset),
+              "'" + path + "' names no known dataset: its attribute dataset is " + quoted(file.dataset),
               "`offaxis list datasets` has the known ones; `offaxis verify --original SOURCE` compares with any other");
 }
 

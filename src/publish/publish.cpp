@@ -55,10 +55,20 @@ void requireAddresses(const PublishSettings& settings) {
     badUsage("'" + settings.url + "' is no address on the web",
              "give --url https://..., or leave it out where that is not known yet");
   }
-  if (spdxIdentifier(settings.license).empty() && !isWebAddress(settings.license)) {
-    badUsage("'" + settings.license + "' is neither a licence's SPDX identifier nor an address",
-             "give --license CC-BY-4.0, or the https://... address of its text");
+  if (isWebAddress(settings.license)) return;
+  const std::string known = commonLicense(settings.license);
+  if (known.empty()) {
+    badUsage("'" + settings.license + "' is neither an address nor an SPDX identifier that this program knows",
+             "give --license CC-BY-4.0, or the https://... address of its text (https://spdx.org/licenses/ has many)");
   }
+  if (known != settings.license)
+    badUsage("'" + settings.license + "' is not how SPDX spells it", "give --license " + known);
+}
+
+// Both are written into Markdown, BibTeX and JSON as they are.
+void requireOneLine(const std::string& text, const std::string& option) {
+  if (printable(text) == text) return;
+  badUsage(option + " '" + text + "' holds a line break or another control character", "give one line of plain text");
 }
 
 void requireOneCommit(const PublishSettings& settings) {
@@ -261,7 +271,10 @@ PublishReport publishVersion(const PublishSettings& settings, const Context& con
   requireName(settings.name);
   const SemVer version = requireVersion(settings.version);
   requireAddresses(settings);
+  requireOneLine(settings.description, "--description");
+  requireOneLine(settings.creator, "--creator");
   requireOneCommit(settings);
+  if (!settings.signKey.empty()) requireSigning(settings.signKey, context);
   std::vector<Candidate> candidates = openCandidates(settings);
   const auto psi = matchPsi(settings, candidates);
   const std::string family = settings.directory + "/" + settings.name;
@@ -292,7 +305,7 @@ PublishReport publishVersion(const PublishSettings& settings, const Context& con
   noteLeftovers(family, staged.path(), context);
   VersionWriter writer(staged.path(), report.directory, context);
   fillVersion(writer, candidates, psi, manifest, context);
-  if (!settings.signKey.empty()) signFile(staged.path() + "/SHA256SUMS", settings.signKey);
+  if (!settings.signKey.empty()) signFile(staged.path() + "/SHA256SUMS", settings.signKey, context);
   if (copy) copy->prepare(staged.path(), manifest, context);
   staged.commit();
   if (copy) copy->commit(report.directory);

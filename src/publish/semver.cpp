@@ -9,7 +9,7 @@ std::string toString(const SemVer& version) {
   return std::to_string(version.major) + "." + std::to_string(version.minor) + "." + std::to_string(version.patch);
 }
 
-constexpr std::uint32_t kLargest = 999'999'999;  // so that each has a successor
+constexpr std::uint32_t kLargest = 999'999'999;
 
 bool parseSemVer(const std::string& text, SemVer& version) {
   std::array<std::uint32_t, 3> numbers{};

@@ -17,7 +17,7 @@ struct SemVer {
 };
 
 std::string toString(const SemVer& version);
-// Three plain numbers without leading zeros and nothing else; false otherwise.
+// Three plain numbers up to 999,999,999 without leading zeros and nothing else; false otherwise.
 bool parseSemVer(const std::string& text, SemVer& version);
 
 enum class Change { Patch, Minor, Major };

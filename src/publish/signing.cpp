@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +14,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "storage/descriptor.h"
 #include "storage/staged.h"
 
 extern char** environ;
@@ -27,8 +30,27 @@ struct Outcome {
   std::string output;  // first line of stdout and stderr together
 };
 
+// Reads what the child writes, until its end or a request to stop, which it is sent as well.
+std::string outputOf(pid_t child, int end, const Context& context) {
+  constexpr int kPollMilliseconds = 100;
+  std::string output;
+  char buffer[4096];
+  for (bool asked = false;;) {
+    if (context.cancel && context.cancel->requested() && !asked) {
+      ::kill(child, SIGTERM);
+      asked = true;
+    }
+    pollfd ready{end, POLLIN, 0};
+    if (::poll(&ready, 1, kPollMilliseconds) <= 0) continue;
+    const ssize_t count = ::read(end, buffer, sizeof buffer);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return output;
+    if (output.size() < sizeof buffer) output.append(buffer, static_cast<std::size_t>(count));
+  }
+}
+
 // Runs a program without a shell; its standard input is the file `input`.
-Outcome run(std::vector<std::string> words, const std::string& input) {
+Outcome run(std::vector<std::string> words, const std::string& input, const Context& context) {
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -46,13 +68,7 @@ Outcome run(std::vector<std::string> words, const std::string& input) {
   ::close(ends[1]);
   Outcome outcome;
   if (failure == 0) {
-    char buffer[4096];
-    for (;;) {
-      const ssize_t count = ::read(ends[0], buffer, sizeof buffer);
-      if (count < 0 && errno == EINTR) continue;
-      if (count <= 0) break;
-      if (outcome.output.size() < sizeof buffer) outcome.output.append(buffer, static_cast<std::size_t>(count));
-    }
+    outcome.output = outputOf(child, ends[0], context);
     int status = 0;
     while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
@@ -61,6 +77,7 @@ Outcome run(std::vector<std::string> words, const std::string& input) {
   ::close(ends[0]);
   if (failure != 0 && failure != ENOENT)
     throw Error(ErrorKind::Unavailable, "cannot start " + words[0] + ": " + std::strerror(failure));
+  context.throwIfCancelled();  // Ctrl-C at a terminal ends both of us
   outcome.output = outcome.output.substr(0, outcome.output.find_first_of("\r\n"));
   return outcome;
 }
@@ -92,37 +109,46 @@ bool asWritten(const std::string& path) {
 }
 
 // `how`: what follows -Y, and its options.
-SignatureCheck verify(const std::vector<std::string>& how, const std::string& path) {
+SignatureCheck verify(const std::vector<std::string>& how, const std::string& path, const Context& context) {
   std::vector<std::string> words{"ssh-keygen", "-Y"};
   words.insert(words.end(), how.begin(), how.end());
   words.insert(words.end(), {"-n", kNamespace, "-s", path + ".sig"});
-  const Outcome outcome = run(std::move(words), path);
+  const Outcome outcome = run(std::move(words), path, context);
   if (outcome.code == kNotFound) return {false, false, "ssh-keygen is not installed"};
   if (outcome.code == 0 && !asWritten(path + ".sig"))
     return {true, false, "the signature file is not written as ssh-keygen writes it: it was changed"};
   return {true, outcome.code == 0, outcome.output};
 }
 
+[[noreturn]] void noKeygen() {
+  throw Error(ErrorKind::Unavailable, "ssh-keygen is not installed, which signs",
+              "install openssh-client, or leave out --sign");
+}
+
 }  // namespace
 
-void signFile(const std::string& path, const std::string& keyPath) {
-  const Outcome outcome = run({"ssh-keygen", "-Y", "sign", "-n", kNamespace, "-f", keyPath, "--", path}, "/dev/null");
-  if (outcome.code == kNotFound) {
-    throw Error(ErrorKind::Unavailable, "ssh-keygen is not installed, which signs",
-                "install openssh-client, or leave out --sign");
-  }
+void requireSigning(const std::string& keyPath, const Context& context) {
+  requireRegular(Descriptor(keyPath, O_RDONLY | O_NONBLOCK), keyPath);
+  if (run({"ssh-keygen", "-Y"}, "/dev/null", context).code == kNotFound) noKeygen();
+}
+
+void signFile(const std::string& path, const std::string& keyPath, const Context& context) {
+  const Outcome outcome =
+      run({"ssh-keygen", "-Y", "sign", "-n", kNamespace, "-f", keyPath, "--", path}, "/dev/null", context);
+  if (outcome.code == kNotFound) noKeygen();
   if (outcome.code != 0 || ::access((path + ".sig").c_str(), R_OK) != 0) {
     throw Error(ErrorKind::CannotWrite, "ssh-keygen could not sign with '" + keyPath + "': " + outcome.output,
                 "give a private key file that needs no passphrase, or one that ssh-agent holds");
   }
 }
 
-SignatureCheck checkSignature(const std::string& path) {
-  return verify({"check-novalidate"}, path);
+SignatureCheck checkSignature(const std::string& path, const Context& context) {
+  return verify({"check-novalidate"}, path, context);
 }
 
-SignatureCheck checkSignatureOf(const std::string& signer, const std::string& allowedSigners, const std::string& path) {
-  return verify({"verify", "-f", allowedSigners, "-I", signer}, path);
+SignatureCheck checkSignatureOf(const std::string& signer, const std::string& allowedSigners, const std::string& path,
+                                const Context& context) {
+  return verify({"verify", "-f", allowedSigners, "-I", signer}, path, context);
 }
 
 }  // namespace offaxis

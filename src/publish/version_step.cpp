@@ -80,6 +80,9 @@ void requireRightStep(const PublishSettings& settings, const SemVer& version, co
   const Change change = changeSince(readManifest(manifest), candidates, context);
   const SemVer right = nextVersion(last, change);
   if (version == right) return;
+  if (SemVer sayable; !parseSemVer(toString(right), sayable))
+    throw Error(ErrorKind::Usage, "no version can follow " + toString(last) + " with " + toString(change),
+                "its numbers have come to their end: publish under another --name");
   throw Error(
       ErrorKind::Usage,
       "version " + toString(version) + " does not follow " + toString(last) + ": these files are " + toString(change),

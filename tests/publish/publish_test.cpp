@@ -1,6 +1,7 @@
 #include "publish/publish.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -147,9 +148,33 @@ TEST_F(Publish, SignaturesAreMadeAndChecked) {
 
 TEST_F(Publish, AnUnusableKeyLeavesNothing) {
   settings_.signKey = directory_ / "none";
-  EXPECT_THROW(publish("1.0.0"), Error);
+  settings_.files = {"no such file.h5"};  // the key is looked for first
+  expectError(ErrorKind::BadFile, "none': No such file", [&] { publish("1.0.0"); });
+  EXPECT_FALSE(fs::exists(settings_.directory));
+  if (std::system("command -v ssh-keygen > /dev/null") != 0) GTEST_SKIP() << "no ssh-keygen here";
+  settings_.files = {directory_ / "x.h5"};
+  putBytes(settings_.signKey, "not a key");
+  expectError(ErrorKind::CannotWrite, "could not sign", [&] { publish("1.0.0"); });
   EXPECT_FALSE(fs::exists(versionPath("")));
   EXPECT_TRUE(fs::is_empty(settings_.directory + "/toy-set"));
+}
+
+TEST_F(Publish, TheLastVersionThatCanBeWrittenHasNoSuccessor) {
+  publish("1.0.999999999");
+  expectError(ErrorKind::Usage, "no version can follow 1.0.999999999", [&] { publish("2.0.0"); });
+}
+
+// Opening a pipe would wait for a writer.
+TEST_F(Publish, PipesInAVersionAreNotWaitedFor) {
+  publish("1.0.0");
+  for (const char* name : {"SHA256SUMS.sig", "manifest.json", "README.md"}) {
+    fs::remove(versionPath(name));
+    ASSERT_EQ(::mkfifo(versionPath(name).c_str(), 0600), 0);
+    EXPECT_FALSE(checkVersion(versionPath(""), {}, context_).passed()) << name;
+  }
+  settings_.evidence = {versionPath("README.md")};
+  expectError(ErrorKind::BadFile, "not a regular file", [&] { publish("1.0.1"); });
+  expectError(ErrorKind::BadFile, "not a regular file", [&] { reproduce(versionPath("manifest.json")); });
 }
 
 TEST_F(Publish, ChangedFilesAreNamed) {
@@ -520,6 +545,21 @@ TEST_F(Publish, EvidenceOfOtherDataIsRefused) {
   publish("1.0.0");
 }
 
+TEST_F(Publish, EvidenceOfOtherRowsOrGivenTwiceIsRefused) {
+  evidence("xysquares:spacing=1", {"xysquares:spacing=1,size=8"});
+  Json results = Json::parse(bytesOf(directory_ / "results.json"));
+  results["sources"]["arm 0"]["definition"] = "original";  // all of the grid; published is a part of it
+  putBytes(directory_ / "results.json", results.dump());
+  expectError(ErrorKind::BadFile, "other images of the factor grid", [&] { publish("1.0.0"); });
+  results["sources"]["arm 0"]["definition"] = sourceDefinition(*rowsOf(kDataset));
+  putBytes(directory_ / "results.json", results.dump());
+  settings_.evidence.push_back(directory_ / "copy.json");
+  putBytes(directory_ / "copy.json", results.dump());
+  expectError(ErrorKind::BadFile, "copy.json' is evidence that is given already as", [&] { publish("1.0.0"); });
+  settings_.evidence.pop_back();
+  publish("1.0.0");
+}
+
 TEST_F(Publish, EvidenceWithoutScoresIsRefused) {
   evidence("xysquares:spacing=1", {"xysquares:spacing=1"});
   Json results = Json::parse(bytesOf(directory_ / "results.json"));
@@ -582,7 +622,21 @@ TEST_F(Publish, AddressesAndLicencesAreHeldToTheirForm) {
     settings_.license = license;
     expectError(ErrorKind::Usage, "SPDX", [&] { publish("1.0.0"); });
   }
+  for (const char* license : {"foo", "Apache-3.0"}) {
+    settings_.license = license;
+    expectError(ErrorKind::Usage, "that this program knows", [&] { publish("1.0.0"); });
+  }
+  settings_.license = "cc-by-4.0";
+  try {
+    publish("1.0.0");
+    ADD_FAILURE() << "SPDX spells it otherwise";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.hint(), "give --license CC-BY-4.0");
+  }
   settings_.license = "MIT";
+  settings_.description = "one\ntwo";
+  expectError(ErrorKind::Usage, "--description 'one\ntwo' holds a line break", [&] { publish("1.0.0"); });
+  settings_.description.clear();
   publish("1.0.0");
   const Json croissant = Json::parse(bytesOf(versionPath("croissant.json")));
   EXPECT_EQ(croissant["url"], "https://example.org/sets/toy?v=1");
@@ -619,7 +673,9 @@ TEST(Manifest, SafePaths) {
 
 TEST(SemVer, OrdersAndSteps) {
   SemVer version;
-  EXPECT_FALSE(parseSemVer("1.0.4294967295", version)) << "it has no successor";
+  EXPECT_TRUE(parseSemVer("1.0.999999999", version));
+  EXPECT_FALSE(parseSemVer("1.0.1000000000", version));
+  EXPECT_FALSE(parseSemVer("1.0.4294967295", version)) << "one more would wrap";
   ASSERT_TRUE(parseSemVer("1.20.3", version));
   EXPECT_EQ(toString(version), "1.20.3");
   EXPECT_EQ(toString(nextVersion(version, Change::Patch)), "1.20.4");

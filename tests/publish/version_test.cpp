@@ -308,10 +308,8 @@ TEST_F(Version, WhatAFileSaysWronglyIsTheFilesFault) {
 TEST_F(Version, DatasetsThatAreNoNamesAreTheFilesFault) {
   const std::string path = directory_ / "spoiled.h5";
   settings_.files = {path};
-  const std::vector<std::pair<std::string, std::string>> cases{{directory_ / "x.h5", "x.h5\""},
-                                                               {"", "\"\""},
-                                                               {"a\n\x1b[31mb", "\"a\\n\\u001b[31mb\""},
-                                                               {"squares", "\"squares\""}};
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {directory_ / "x.h5", "x.h5\""}, {"", "\"\""}, {"squares", "\"squares\""}};
   for (const auto& [dataset, shown] : cases) {
     MemorySource source(*openImageFile(directory_ / "noise.h5"));
     source.info_.dataset = dataset;
@@ -328,6 +326,18 @@ TEST_F(Version, DatasetsThatAreNoNamesAreTheFilesFault) {
     expectError(ErrorKind::BadFile, "'it' names no known dataset", [&] { openOriginal(described, ""); });
     EXPECT_EQ(openOriginal(described, kDataset)->size(), source.size());
   }
+}
+
+// Names are shown on terminals: those that would act on one are refused wherever a file is read.
+TEST_F(Version, DatasetsOfControlCharactersAreTheFilesFault) {
+  MemorySource source(*openImageFile(directory_ / "noise.h5"));
+  source.info_.dataset = "a\n\x1b[31mb";
+  write(source, "spoiled.h5");
+  settings_.files = {directory_ / "spoiled.h5"};
+  expectError(ErrorKind::BadFile, "holds control characters", [&] { publish(); });
+  PublishedFile described = publishedFileOf(source);
+  described.file.path = "it";
+  expectError(ErrorKind::BadFile, "\"a\\n\\u001b[31mb\"", [&] { openOriginal(described, ""); });
 }
 
 // A manifest names its dataset as remaking it will.
