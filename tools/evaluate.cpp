@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "learn/trainer.h"
 #include "tools/cli.h"
 #include "tools/terminal.h"
@@ -302,7 +303,8 @@ void showResults(const std::string& text, const std::string& path, bool json) {
       printTable(results, path);
     }
   } catch (const nlohmann::json::exception& e) {
-    throw Error(ErrorKind::BadFile, path + " is not a results.json that this program can read: " + e.what());
+    throw Error(ErrorKind::BadFile,
+                path + " is not a results.json that this program can read: " + withoutTag(e.what()));
   }
 }
 

@@ -182,9 +182,11 @@ class Evaluation {
     grid.share();
     writeResults();  // fails early where the directory is not writable
     train(open);
+    // What others made meanwhile may lack metrics that were asked for here.
+    readOthers();
+    train(unscored());
     // Two processes may end at once: one may write what it read before the other's last row over that one's results. So
     // each looks again after it wrote, and the last to write has all.
-    readOthers();
     do {
       writeResults();
     } while (readOthers());
@@ -192,15 +194,24 @@ class Evaluation {
   }
 
  private:
-  // Takes over what other processes have made meanwhile; whether that was any.
+  // Takes over what other processes have made meanwhile, whole rows or further scores of one; whether that was any.
   bool readOthers() {
     bool any = false;
     for (std::size_t i = 0; i < cells_.size(); ++i) {
-      if (rows_[i]) continue;
-      rows_[i] = readRow(cells_[i]);
-      any = any || rows_[i].has_value();
+      std::optional<EvaluationRow> there = readRow(cells_[i]);
+      if (!there || (rows_[i] && toJson(*rows_[i]) == toJson(*there))) continue;
+      rows_[i] = std::move(there);
+      any = true;
     }
     return any;
+  }
+
+  std::vector<std::size_t> unscored() const {
+    std::vector<std::size_t> cells;
+    for (std::size_t i = 0; i < cells_.size(); ++i) {
+      if (rows_[i] && rows_[i]->error.empty() && !isDone(rows_[i])) cells.push_back(i);
+    }
+    return cells;
   }
 
   SeedRange seedsOf(const EvaluationArm& arm) const {
@@ -383,9 +394,12 @@ class Evaluation {
     if (!sameContent(there, here)) refuse(path, there, here);
   }
 
-  // Removes what --force makes anew; what follows is an evaluation like any other, which can be interrupted and gone on
-  // with.
+  // Removes what --force makes anew, its summary first: what follows is an evaluation like any other, which can be
+  // interrupted and gone on with.
   void clear() const {
+    std::error_code gone;
+    std::filesystem::remove(file("results.json"), gone);
+    if (gone) throw Error(ErrorKind::CannotWrite, "cannot replace " + file("results.json") + ": " + gone.message());
     for (const Cell& cell : cells_) {
       for (const char* made : {".json", "/checkpoint.h5", "/run.json", "/mig_over_steps.json"}) {
         std::error_code error;
@@ -410,7 +424,8 @@ class Evaluation {
       refuseOtherImages(cell, row);
       return row;
     } catch (const nlohmann::json::exception& e) {
-      throw Error(ErrorKind::BadFile, path + " is damaged: " + e.what(), "remove it, and its run is scored again");
+      throw Error(ErrorKind::BadFile, path + " is damaged: " + withoutTag(e.what()),
+                  "remove it, and its run is scored again");
     }
   }
 
@@ -423,7 +438,7 @@ class Evaluation {
     writeTextFile(pathOf(cell) + ".json", json.dump(2) + "\n", Overwrite::Replace);
   }
 
-  // The metrics asked for that a row does not hold, or holds by another definition.
+  // The metrics asked for that a row does not hold, holds by another definition, or had no memory for.
   std::vector<std::string> missingMetrics(const EvaluationRow& row) const {
     std::vector<std::string> missing;
     if (!row.error.empty() || isSupervised(row.model)) return missing;
@@ -433,6 +448,15 @@ class Evaluation {
       if (!failed && there.value("definition", "") != metric(name).definition) missing.push_back(name);
     }
     return missing;
+  }
+
+  // Whether nothing is open any more: the run has ended well, and each metric asked for was tried.
+  bool isDone(const std::optional<EvaluationRow>& row) const {
+    if (!row || !row->error.empty()) return false;
+    const std::vector<std::string> missing = missingMetrics(*row);
+    return std::all_of(missing.begin(), missing.end(), [&](const std::string& name) {
+      return row->scores.contains(name) && row->scores[name].contains("error");
+    });
   }
 
   void addScores(const Cell& cell, EvaluationRow& row, const Context& context) const {
@@ -496,7 +520,7 @@ class Evaluation {
       if (std::filesystem::exists(path)) scores = stepScoresFromJson(Json::parse(readTextFile(path)));
       done = stepsTrained(pathOf(cell));
     } catch (const nlohmann::json::exception& e) {
-      throw Error(ErrorKind::BadFile, pathOf(cell) + " is damaged: " + e.what(),
+      throw Error(ErrorKind::BadFile, pathOf(cell) + " is damaged: " + withoutTag(e.what()),
                   "remove it, and the run is made again");
     }
     const std::uint64_t all = train.steps;
@@ -632,8 +656,7 @@ class Evaluation {
   void writeResults() {
     calibrate();
     fillSummary();
-    result_.complete =
-        std::all_of(rows_.begin(), rows_.end(), [](const auto& row) { return row && row->error.empty(); });
+    result_.complete = std::all_of(rows_.begin(), rows_.end(), [&](const auto& row) { return isDone(row); });
     // Rows that are older than definitions say nothing of theirs, so nothing is said for them.
     std::set<const OpenArm*> unvouched;
     for (std::size_t i = 0; i < cells_.size(); ++i) {
@@ -677,10 +700,8 @@ class Evaluation {
     std::string example;
     std::size_t elsewhere = 0;
     for (const auto& row : rows_) {
-      if (!row) {
-        ++elsewhere;
-        continue;
-      }
+      if (!row || (row->error.empty() && !isDone(row))) ++elsewhere;
+      if (!row) continue;
       if (row->error.empty()) {
         result_.rows.push_back(*row);
         continue;

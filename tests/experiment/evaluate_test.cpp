@@ -4,8 +4,10 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <utility>
 
 #include "datasets/content.h"
 #include "datasets/image_file.h"
@@ -576,6 +578,46 @@ TEST(Evaluate, LeavesToOthersWhatTheyHold) {
   EXPECT_TRUE(evaluate(settings, directory / "e", {}).complete);
   evaluate(settings, directory / "straight", {});
   EXPECT_EQ(rowsOf(directory / "e"), rowsOf(directory / "straight"));
+}
+
+// Does `work` once, when training begins.
+struct AtTheBeginning final : Progress {
+  explicit AtTheBeginning(std::function<void()> todo) : work(std::move(todo)) {}
+  std::function<void()> work;
+  void begin(const std::string&, std::uint64_t, const std::string&, std::uint64_t) override {
+    if (work) std::exchange(work, nullptr)();
+  }
+  void advance(std::uint64_t) override {}
+  void status(const std::string&) override {}
+  void end() override {}
+  void note(const std::string&) override {}
+};
+
+TEST(Evaluate, MetricsThatAnotherProcessAddsAreWaitedForAndKept) {
+  const TemporaryDirectory directory;
+  EvaluateSettings settings = tiny();
+  evaluate(settings, directory / "e", {});
+  std::filesystem::copy(directory / "e", directory / "other", std::filesystem::copy_options::recursive);
+  settings.metrics = {"sap"};
+  evaluate(settings, directory / "other", {});
+  const std::string row = "runs/noise_beta-vae_1.json";
+  const auto scored = [&] {
+    std::size_t count = 0;
+    const Json rows = rowsOf(directory / "e");
+    for (const Json& r : rows) count += r.value("scores", Json::object()).contains("sap") ? 1 : 0;
+    return count;
+  };
+  const FileLock other(directory / "e/runs/noise_beta-vae_1.lock");
+  EXPECT_FALSE(evaluate(settings, directory / "e", {}).complete);
+  EXPECT_EQ(Json::parse(bytesOf(directory / "e/results.json"))["status"], "partial");
+  EXPECT_EQ(scored(), 3u);
+  AtTheBeginning ends([&] { putBytes(directory / ("e/" + row), bytesOf(directory / ("other/" + row))); });
+  EXPECT_TRUE(evaluate(settings, directory / "e", {1, nullptr, &ends}).complete);
+  EXPECT_EQ(scored(), 4u);
+  // Whoever asks for no metrics loses none of them, and cannot be what the others wait for.
+  settings.metrics.clear();
+  EXPECT_TRUE(evaluate(settings, directory / "e", {}).complete);
+  EXPECT_EQ(scored(), 4u);
 }
 
 TEST(Evaluate, FailedRunsAreSaidAndTheRestKept) {
