@@ -39,6 +39,7 @@ Settings parse(const cli::Arguments& arguments) {
   settings.diff.after = arguments.positional("B");
   settings.diff.largest = arguments.integer("largest", 1, 64);
   settings.png = arguments.text("png");
+  if (!settings.png.empty()) cli::requireEnding(settings.png, "png");
   return settings;
 }
 

@@ -135,6 +135,9 @@ std::string pictureOf(const cli::Arguments& arguments, const std::string& kind) 
   const auto columns = static_cast<int>(arguments.integer("columns", 1, 64));
   Pictures pictures;
   if (kind == "comparison") {
+    if (!factors.empty())
+      throw Error(ErrorKind::Usage, "a comparison is of all factors, --factors would be passed over",
+                  "leave it out, or give --picture traversals");
     pictures = comparisonPictures(sources, columns, arguments.integer("seed", 0, UINT64_MAX));
   } else if (kind == "traversals") {
     pictures = traversalPictures(sources, columns, factors);
@@ -164,12 +167,16 @@ int draw(const cli::Arguments& arguments, const std::string& kind) {
 int main(int argc, char** argv) {
   return cli::run(argc, argv, kVerb, [](const cli::Arguments& arguments) {
     const std::string kind = arguments.text("picture");
+    if (arguments.given("png")) cli::requireEnding(arguments.text("png"), "png");
     for (const char* name : {"hash", "distances"}) {
       if (kind != "sheet" && arguments.flag(name))
         throw Error(ErrorKind::Usage, "--picture " + kind + " describes nothing, --" + name + " would be passed over",
                     "give the command once for each");
     }
     if (kind != "sheet") return draw(arguments, kind);
+    if (arguments.given("factors"))
+      throw Error(ErrorKind::Usage, "a contact sheet shows all factors, --factors would be passed over",
+                  "give --picture traversals or plane");
     if (!arguments.positionals("VARIANT").empty())
       throw Error(ErrorKind::Usage, "a contact sheet shows one source", "give --picture comparison");
     const SourcePtr source = openSource(arguments.positional("SOURCE"));

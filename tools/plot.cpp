@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "report/chart.h"
 #include "report/evaluation_figures.h"
 #include "storage/staged.h"
@@ -61,7 +62,7 @@ std::string draw(const std::string& figure, const std::vector<std::string>& inpu
     if (figure == "dose") return doseFigure(one(), records, rung);
     if (figure == "frontier") return frontierFigure(evaluations);
   } catch (const nlohmann::json::exception& e) {
-    throw Error(ErrorKind::BadFile, std::string("the results cannot be read: ") + e.what());
+    throw Error(ErrorKind::BadFile, std::string("the results cannot be read: ") + withoutTag(e.what()));
   }
   throw Error(ErrorKind::Usage, "no figure is called '" + figure + "'", "known: scores, dose, frontier, chart");
 }
@@ -71,6 +72,7 @@ std::string draw(const std::string& figure, const std::vector<std::string>& inpu
 int main(int argc, char** argv) {
   return cli::run(argc, argv, kVerb, [](const cli::Arguments& arguments) {
     const std::string output = arguments.required("output");
+    cli::requireEnding(output, "svg");
     const std::string svg = draw(arguments.positional("FIGURE"), arguments.positionals("INPUT"),
                                  static_cast<std::size_t>(arguments.integer("rung", 0, 63)));
     writeTextFile(output, svg, arguments.overwrite);

@@ -81,7 +81,9 @@ int main(int argc, char** argv) {
                     "the report of " + settings.directory + " has no figure '" + settings.figure + "'",
                     "offaxis report DIR --list names those that it has");
       }
-      bytes = figureFile(*figure).bytes;
+      FigureFile file = figureFile(*figure);
+      cli::requireEnding(settings.output, file.extension);
+      bytes = std::move(file.bytes);
     }
     writeTextFile(settings.output, bytes, arguments.overwrite);
     if (arguments.json) {

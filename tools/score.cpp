@@ -57,6 +57,9 @@ Settings parse(const cli::Arguments& arguments) {
   if (settings.source.empty() != settings.checkpoint.empty())
     throw Error(ErrorKind::Usage, "--source and --checkpoint belong together", "give both or neither");
   settings.device = arguments.required("device");
+  if (settings.checkpoint.empty() && settings.device != "auto")
+    throw Error(ErrorKind::Usage, "--device is of --checkpoint's model, and would be passed over",
+                "leave it out, or give --source and --checkpoint");
   std::istringstream list(arguments.given("metrics") ? arguments.required("metrics") : "mig");
   for (std::string name; std::getline(list, name, ',');) {
     if (name != "all") metric(name);  // refuses unknown names

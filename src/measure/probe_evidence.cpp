@@ -85,7 +85,7 @@ class Reader {
       readSources(json.at("sources"));
       for (const Json& row : json.at("rows")) readRow(row);
     } catch (const nlohmann::json::exception& e) {
-      fail(std::string("it is not laid out as results are: ") + e.what());
+      fail(std::string("it is not laid out as results are: ") + withoutTag(e.what()));
     }
     pair();
     return std::move(evidence_);

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "report/plot.h"
 #include "report/svg.h"
 
@@ -762,7 +763,8 @@ Chart chartFromJson(const nlohmann::json& json, const std::string& origin) {
         chart);
     return chart;
   } catch (const nlohmann::json::exception& e) {
-    throw Error(ErrorKind::BadFile, origin + " is no chart: " + e.what(), "download one from a page of offaxis report");
+    throw Error(ErrorKind::BadFile, origin + " is no chart: " + withoutTag(e.what()),
+                "download one from a page of offaxis report");
   }
 }
 

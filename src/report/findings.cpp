@@ -110,18 +110,21 @@ class Reader {
   }
 
  private:
+  // Whether it went well; what is wrong is noted otherwise.
   template <typename Body>
-  void attempt(const std::string& what, Body body) {
+  bool attempt(const std::string& what, Body body) {
     try {
       body();
+      return true;
     } catch (const Error& e) {
       findings_.missing.push_back(what + ": " + e.what());
       if (!firstProblem_) firstProblem_ = e;
     } catch (const nlohmann::json::exception& e) {
-      const Error error(ErrorKind::BadFile, what + " does not hold what it should: " + e.what());
+      const Error error(ErrorKind::BadFile, what + " does not hold what it should: " + withoutTag(e.what()));
       findings_.missing.push_back(error.what());
       if (!firstProblem_) firstProblem_ = error;
     }
+    return false;
   }
 
   void visit(const fs::path& directory, const std::string& name, int depth) {
@@ -160,15 +163,13 @@ class Reader {
     }
     std::error_code unreadable;
     const bool runs = fs::is_directory(directory / "runs", unreadable);
-    if (isFile(directory / "results.json")) {
-      attempt((directory / "results.json").string(), [&] {
-        Json results = readJson(directory / "results.json", {"rows", "summary", "configuration"}, "evaluation's");
-        check(results);
-        findings_.evaluations.push_back({name, directory.string(), std::move(results), false});
-      });
-    } else if (runs) {
-      readRuns(directory, name);
-    }
+    const bool summed =
+        isFile(directory / "results.json") && attempt((directory / "results.json").string(), [&] {
+          Json results = readJson(directory / "results.json", {"rows", "summary", "configuration"}, "evaluation's");
+          check(results);
+          findings_.evaluations.push_back({name, directory.string(), std::move(results), false});
+        });
+    if (!summed && runs) readRuns(directory, name);
     if (training || depth == kDepth) return;
     for (const fs::path& entry : entriesOf(directory)) {
       std::error_code error;
@@ -231,8 +232,9 @@ class Reader {
                    {"models", models},    {"sources", sources},  {"summary", summaryOf(rows)},     {"rows", rows}};
       check(results);
       findings_.evaluations.push_back({name, directory.string(), std::move(results), true});
-      findings_.missing.push_back((directory / "results.json").string() +
-                                  " is not there: what follows comes from the single runs, without comparisons");
+      const fs::path summary = directory / "results.json";
+      findings_.missing.push_back(summary.string() + (isFile(summary) ? " cannot be used" : " is not there") +
+                                  ": what follows comes from the single runs, without comparisons");
     });
   }
 

@@ -9,6 +9,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "report/gif.h"
 
 namespace offaxis {
@@ -246,7 +247,7 @@ LatentPictures readLatentPictures(const std::string& directory) {
     pictures.rebuilt = std::move(rebuilt[1]);
     return pictures;
   } catch (const nlohmann::json::exception& e) {
-    throw Error(ErrorKind::BadFile, path + " is no record of offaxis traverse: " + e.what());
+    throw Error(ErrorKind::BadFile, path + " is no record of offaxis traverse: " + withoutTag(e.what()));
   }
 }
 

@@ -205,7 +205,8 @@ Report makeReport(const Findings& findings, const ReportSettings& settings, cons
     addProvenance(parts);
     addLoaders(parts);
   } catch (const nlohmann::json::exception& e) {
-    throw Error(ErrorKind::BadFile, findings.path + " holds JSON that does not say what it should: " + e.what(),
+    throw Error(ErrorKind::BadFile,
+                findings.path + " holds JSON that does not say what it should: " + withoutTag(e.what()),
                 "make it anew with this program, or report on its other parts alone");
   }
   sortSections(report);

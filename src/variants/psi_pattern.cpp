@@ -30,13 +30,14 @@ void requireFit(const PsiNetwork& network, const Source& parent, const std::stri
     refuse("it gives " + toString(ImageShape{side, side, network.channels()}) + " pixels, images are " +
            toString(info.shape));
   }
-  if (!above && parent.size() != info.grid.size()) {
+  const Source& root = above ? *rootOf(above) : parent;
+  if (root.size() != info.grid.size()) {
     throw Error(ErrorKind::BadFile,
-                path + " cannot be matched with a file of " + std::to_string(parent.size()) + " of the " +
+                path + " cannot be matched with a file of " + std::to_string(root.size()) + " of the " +
                     std::to_string(info.grid.size()) + " images of " + info.dataset,
                 "name the whole dataset, and with --indices the rows of it");
   }
-  const std::string found = fingerprint(above ? *rootOf(above) : parent);
+  const std::string found = fingerprint(root);
   if (network.fingerprint != found) {
     refuse("the images differ (fingerprint " + network.fingerprint.substr(0, 12) + ", here " + found.substr(0, 12) +
            ")");

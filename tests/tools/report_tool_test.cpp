@@ -61,6 +61,7 @@ TEST(ReportTool, RefusesWhatItCannotShow) {
   write(d / "page.html", "kept");
   const std::string run = kRun + " --no-images -o x.html";
   const std::string unknown = "offaxis report " + kRun + " --no-images --figure nope -o x.svg";
+  const std::string denied = "offaxis report " + kRun + " --no-images --figure mig -o x.png";
   const std::string exists = "offaxis report " + kRun + " --no-images -o page.html";
   const std::string nowhere = "offaxis report " + kRun + " --no-images -o no/such/folder/x.html";
   const std::string few = "offaxis report " + run + " --samples 3";
@@ -73,6 +74,7 @@ TEST(ReportTool, RefusesWhatItCannotShow) {
                                      {"offaxis report torn -o x.html", 3, "damaged"},
                                      {"offaxis report other -o x.html", 3, "results.json"},
                                      {unknown.c_str(), 2, "nope"},
+                                     {denied.c_str(), 2, "name it x.svg"},
                                      {exists.c_str(), 4, "page.html"},
                                      {nowhere.c_str(), 4, "no/such"},
                                      {few.c_str(), 2, "--samples"},
@@ -94,6 +96,12 @@ TEST(ReportTool, AHalfFinishedGridIsRendered) {
   EXPECT_NE(missing.find("noise_beta-vae_0.json"), std::string::npos) << missing;
   EXPECT_NE(missing.find("modified, beta-vae: 1 of 2 runs, seed 2"), std::string::npos) << missing;
   EXPECT_NE(contentsOf(d / "page.html").find("MIG of every run"), std::string::npos);
+  // A damaged summary gives way to the runs, too.
+  write(d / "grid/results.json", "{\"rows\": [");
+  const Outcome again = shell("offaxis report " + (d / "grid") + " --no-images -o " + (d / "again.html"));
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_NE(again.out.find("results.json cannot be used"), std::string::npos) << again.out;
+  EXPECT_NE(contentsOf(d / "again.html").find("MIG of every run"), std::string::npos);
 }
 
 TEST(ReportTool, APsiThatIsNotAtHandCostsThePictures) {
