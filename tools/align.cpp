@@ -287,12 +287,13 @@ void print(const PerceivedStructure& p) {
 }
 
 // The expression with hashes cut to their first digits.
-std::string titleOf(SourceInfo info) {
+std::string titleOf(const SourceInfo& info) {
   constexpr std::size_t kLongest = 16, kShown = 8;
-  for (auto& [key, value] : info.settings) {
+  SourceInfo shown = info;
+  for (auto& [key, value] : shown.settings) {
     if (value.size() > kLongest) value.resize(kShown);
   }
-  return info.expression();
+  return shown.expression();
 }
 
 }  // namespace

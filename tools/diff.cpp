@@ -96,8 +96,8 @@ void printRows(const RowsDiff& rows) {
 
 void printChanges(const std::string& indent, const std::vector<FieldChange>& changes) {
   for (const FieldChange& change : changes) {
-    std::cout << indent << change.name << ": " << (change.before.empty() ? "-" : change.before) << " -> "
-              << (change.after.empty() ? "-" : change.after) << '\n';
+    std::cout << indent << change.name << ": " << (change.before.empty() ? "-" : printable(change.before)) << " -> "
+              << (change.after.empty() ? "-" : printable(change.after)) << '\n';
   }
 }
 

@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
     settings.device = arguments.required("device");
     const std::string output = arguments.required("output");
     const std::string checkpoint = arguments.required("checkpoint");
-    StagedFile(output, arguments.overwrite);  // says now, not after the work, that it cannot be written
+    requireWritable(output, arguments.overwrite);
     const Codes codes = encode(openSource(arguments.positional("SOURCE")), checkpoint, settings, arguments.context);
     writeCodes(output, codes, arguments.overwrite);
     if (arguments.json) {

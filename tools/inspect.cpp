@@ -152,7 +152,7 @@ std::string pictureOf(const cli::Arguments& arguments, const std::string& kind) 
 
 int draw(const cli::Arguments& arguments, const std::string& kind) {
   const std::string path = arguments.required("png");
-  StagedFile(path, arguments.overwrite);  // says now, not after the work, that it cannot be written
+  requireWritable(path, arguments.overwrite);
   writeTextFile(path, pictureOf(arguments, kind), arguments.overwrite);
   if (arguments.json) {
     cli::printJson("ok", {{"picture", path}});

@@ -66,8 +66,7 @@ int list(const Report& report, bool json) {
 int main(int argc, char** argv) {
   return cli::run(argc, argv, kVerb, [](const cli::Arguments& arguments) {
     const Settings settings = parse(arguments);
-    // Said now, not after the work.
-    if (!settings.list) StagedFile(settings.output, arguments.overwrite);
+    if (!settings.list) requireWritable(settings.output, arguments.overwrite);
     const Findings findings = readFindings(settings.directory);
     const Report report = makeReport(findings, settings.report, arguments.context);
     if (settings.list) return list(report, arguments.json);
@@ -95,7 +94,7 @@ int main(int argc, char** argv) {
       const std::size_t figures = report.figureIds().size();
       std::cout << settings.output << ": " << figures << (figures == 1 ? " figure, " : " figures, ")
                 << formatBytes(bytes.size()) << '\n';
-      for (const std::string& line : report.missing) std::cout << "missing: " << line << '\n';
+      for (const std::string& line : report.missing) std::cout << "missing: " << printable(line) << '\n';
     }
     return 0;
   });

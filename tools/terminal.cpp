@@ -168,7 +168,7 @@ void TerminalProgress::advance(std::uint64_t units) {
 
 void TerminalProgress::status(const std::string& text) {
   std::lock_guard<std::mutex> lock(mutex_);
-  status_ = text;
+  status_ = printable(text);
   double value = 0;
   if (!leadingNumber(text, value)) return;
   if (history_.size() == kSparkline) history_.erase(history_.begin());

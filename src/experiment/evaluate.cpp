@@ -698,10 +698,13 @@ class Evaluation {
   EvaluationResult finish() {
     std::size_t failed = 0;
     std::string example;
-    std::size_t elsewhere = 0;
+    std::size_t elsewhere = 0, unscored = 0;
     for (const auto& row : rows_) {
-      if (!row || (row->error.empty() && !isDone(row))) ++elsewhere;
-      if (!row) continue;
+      if (!row) {
+        ++elsewhere;
+        continue;
+      }
+      if (row->error.empty() && !isDone(row)) ++unscored;
       if (row->error.empty()) {
         result_.rows.push_back(*row);
         continue;
@@ -710,7 +713,12 @@ class Evaluation {
       example = row->variant + ", " + row->model + ", seed " + std::to_string(row->seed) + ": " + row->error;
     }
     if (elsewhere > 0)
-      context_.note(std::to_string(elsewhere) + " runs are being made by other processes; the last to end has all");
+      context_.note(std::to_string(elsewhere) + " runs are being made by other processes; the last to end has all" +
+                    (metrics_.empty() ? "" : ", and their metrics where it was asked for them"));
+    if (unscored > 0)
+      context_.note(
+          std::to_string(unscored) +
+          " runs lack metrics, other processes are at them: the same command again adds what is missing then");
     if (failed > 0) {
       throw Error(ErrorKind::Failed,
                   std::to_string(failed) + " of " + std::to_string(rows_.size()) + " runs failed, such as " + example,

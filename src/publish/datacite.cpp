@@ -49,6 +49,25 @@ Json rights(const std::string& license) {
   return entry;
 }
 
+// The spelling of the identifier of a licence that data or code are often under, in whatever case it is given; empty
+// for all others.
+std::string commonLicense(const std::string& identifier) {
+  // Of https://spdx.org/licenses/, version 3.25.
+  std::istringstream common(
+      "0BSD AFL-3.0 AGPL-3.0-only AGPL-3.0-or-later Apache-2.0 Artistic-2.0 BSD-2-Clause BSD-3-Clause BSL-1.0 "
+      "C-UDA-1.0 CC-BY-2.0 CC-BY-2.5 CC-BY-3.0 CC-BY-4.0 CC-BY-NC-2.0 CC-BY-NC-3.0 CC-BY-NC-4.0 "
+      "CC-BY-NC-ND-3.0 CC-BY-NC-ND-4.0 CC-BY-NC-SA-3.0 CC-BY-NC-SA-4.0 CC-BY-ND-3.0 CC-BY-ND-4.0 CC-BY-SA-2.0 "
+      "CC-BY-SA-3.0 CC-BY-SA-4.0 CC-PDDC CC0-1.0 CDLA-Permissive-1.0 CDLA-Permissive-2.0 CDLA-Sharing-1.0 "
+      "ECL-2.0 EPL-2.0 EUPL-1.2 GPL-2.0-only GPL-2.0-or-later GPL-3.0-only GPL-3.0-or-later ISC LGPL-2.1-only "
+      "LGPL-2.1-or-later LGPL-3.0-only LGPL-3.0-or-later MIT MIT-0 MPL-2.0 MS-PL NCSA O-UDA-1.0 ODC-By-1.0 "
+      "ODbL-1.0 OGL-Canada-2.0 OGL-UK-3.0 PDDL-1.0 Unlicense WTFPL Zlib etalab-2.0");
+  const auto same = [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); };
+  for (std::string known; common >> known;) {
+    if (std::equal(known.begin(), known.end(), identifier.begin(), identifier.end(), same)) return known;
+  }
+  return {};
+}
+
 Json sizes(const Manifest& manifest) {
   std::set<std::string> all;
   std::uint64_t bytes = manifest.index.bytes;
@@ -84,27 +103,7 @@ std::string spdxIdentifier(const std::string& license) {
         identifier.resize(identifier.size() - suffix.size());
     }
   }
-  const bool formed = !identifier.empty() && isLetterOrDigit(identifier[0]) &&
-                      std::all_of(identifier.begin(), identifier.end(),
-                                  [](char c) { return isLetterOrDigit(c) || c == '-' || c == '.'; });
-  return formed ? identifier : std::string();
-}
-
-std::string commonLicense(const std::string& identifier) {
-  // Of https://spdx.org/licenses/, version 3.25.
-  std::istringstream common(
-      "0BSD AFL-3.0 AGPL-3.0-only AGPL-3.0-or-later Apache-2.0 Artistic-2.0 BSD-2-Clause BSD-3-Clause BSL-1.0 "
-      "C-UDA-1.0 CC-BY-2.0 CC-BY-2.5 CC-BY-3.0 CC-BY-4.0 CC-BY-NC-2.0 CC-BY-NC-3.0 CC-BY-NC-4.0 "
-      "CC-BY-NC-ND-3.0 CC-BY-NC-ND-4.0 CC-BY-NC-SA-3.0 CC-BY-NC-SA-4.0 CC-BY-ND-3.0 CC-BY-ND-4.0 CC-BY-SA-2.0 "
-      "CC-BY-SA-3.0 CC-BY-SA-4.0 CC-PDDC CC0-1.0 CDLA-Permissive-1.0 CDLA-Permissive-2.0 CDLA-Sharing-1.0 "
-      "ECL-2.0 EPL-2.0 EUPL-1.2 GPL-2.0-only GPL-2.0-or-later GPL-3.0-only GPL-3.0-or-later ISC LGPL-2.1-only "
-      "LGPL-2.1-or-later LGPL-3.0-only LGPL-3.0-or-later MIT MIT-0 MPL-2.0 MS-PL NCSA O-UDA-1.0 ODC-By-1.0 "
-      "ODbL-1.0 OGL-Canada-2.0 OGL-UK-3.0 PDDL-1.0 Unlicense WTFPL Zlib etalab-2.0");
-  const auto same = [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); };
-  for (std::string known; common >> known;) {
-    if (std::equal(known.begin(), known.end(), identifier.begin(), identifier.end(), same)) return known;
-  }
-  return {};
+  return commonLicense(identifier);
 }
 
 std::string licenseAddress(const std::string& license) {

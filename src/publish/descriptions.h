@@ -35,12 +35,10 @@ std::string citationsOf(const Manifest& manifest);
 // Whether the text is an http or https address of a host, of characters that addresses are made of.
 bool isWebAddress(const std::string& text);
 
-// "Apache-2.0" for https://spdx.org/licenses/Apache-2.0.html and for itself; empty where `license` is neither SPDX's
-// address nor of an identifier's form.
+// "Apache-2.0" for https://spdx.org/licenses/Apache-2.0.html and for itself in whatever case; empty for what is neither
+// the address nor the identifier of a licence that data or code are often under: others are given by their address,
+// which mistypes less.
 std::string spdxIdentifier(const std::string& license);
-// The spelling of an SPDX identifier of a licence that data or code are often under, in whatever case it is given;
-// empty for all others, which are better given by their address than mistyped.
-std::string commonLicense(const std::string& identifier);
 // Where the licence can be read: `license` itself where it is an address, SPDX's page for an identifier.
 std::string licenseAddress(const std::string& license);
 

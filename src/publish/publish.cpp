@@ -56,10 +56,11 @@ void requireAddresses(const PublishSettings& settings) {
              "give --url https://..., or leave it out where that is not known yet");
   }
   if (isWebAddress(settings.license)) return;
-  const std::string known = commonLicense(settings.license);
+  const std::string known = spdxIdentifier(settings.license);
   if (known.empty()) {
-    badUsage("'" + settings.license + "' is neither an address nor an SPDX identifier that this program knows",
-             "give --license CC-BY-4.0, or the https://... address of its text (https://spdx.org/licenses/ has many)");
+    badUsage(
+        "'" + settings.license + "' is neither an address nor an SPDX identifier that this program knows",
+        "give --license CC-BY-4.0, or the https://... address of its text, such as https://spdx.org/licenses/ has");
   }
   if (known != settings.license)
     badUsage("'" + settings.license + "' is not how SPDX spells it", "give --license " + known);
@@ -274,7 +275,6 @@ PublishReport publishVersion(const PublishSettings& settings, const Context& con
   requireOneLine(settings.description, "--description");
   requireOneLine(settings.creator, "--creator");
   requireOneCommit(settings);
-  if (!settings.signKey.empty()) requireSigning(settings.signKey, context);
   std::vector<Candidate> candidates = openCandidates(settings);
   const auto psi = matchPsi(settings, candidates);
   const std::string family = settings.directory + "/" + settings.name;
@@ -282,6 +282,7 @@ PublishReport publishVersion(const PublishSettings& settings, const Context& con
   report.directory = family + "/" + settings.version;
   if (fs::exists(report.directory)) return complete(settings, report.directory, candidates, context);
 
+  if (!settings.signKey.empty()) requireSigning(settings.signKey, context);
   requireRoomFor(report.directory);
   std::unique_ptr<ManifestCopy> copy;
   if (!settings.manifestsDirectory.empty()) copy = std::make_unique<ManifestCopy>(settings);

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <vector>
 
 #include "core/error.h"
@@ -30,23 +31,28 @@ struct Outcome {
   std::string output;  // first line of stdout and stderr together
 };
 
-// Reads what the child writes, until its end or a request to stop, which it is sent as well.
-std::string outputOf(pid_t child, int end, const Context& context) {
+// Reads what the child writes until its end. A request to stop is passed on to the child, and then its own end is
+// enough: a dialog that it has opened may hold the pipe for longer. Returns its wait status as well.
+std::string outputOf(pid_t child, int end, const Context& context, int& status) {
   constexpr int kPollMilliseconds = 100;
   std::string output;
   char buffer[4096];
   for (bool asked = false;;) {
-    if (context.cancel && context.cancel->requested() && !asked) {
-      ::kill(child, SIGTERM);
+    if (context.cancel && context.cancel->requested()) {
+      if (!asked) ::kill(child, SIGTERM);
       asked = true;
+      if (::waitpid(child, &status, WNOHANG) == child) return output;
     }
     pollfd ready{end, POLLIN, 0};
     if (::poll(&ready, 1, kPollMilliseconds) <= 0) continue;
     const ssize_t count = ::read(end, buffer, sizeof buffer);
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return output;
+    if (count <= 0) break;
     if (output.size() < sizeof buffer) output.append(buffer, static_cast<std::size_t>(count));
   }
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return output;
 }
 
 // Runs a program without a shell; its standard input is the file `input`.
@@ -68,10 +74,8 @@ Outcome run(std::vector<std::string> words, const std::string& input, const Cont
   ::close(ends[1]);
   Outcome outcome;
   if (failure == 0) {
-    outcome.output = outputOf(child, ends[0], context);
     int status = 0;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
+    outcome.output = outputOf(child, ends[0], context, status);
     outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
   }
   ::close(ends[0]);
@@ -128,7 +132,10 @@ SignatureCheck verify(const std::vector<std::string>& how, const std::string& pa
 }  // namespace
 
 void requireSigning(const std::string& keyPath, const Context& context) {
-  requireRegular(Descriptor(keyPath, O_RDONLY | O_NONBLOCK), keyPath);
+  // ssh-agent may hold the private half, and only the public one lie here.
+  std::error_code none;
+  if (!std::filesystem::is_regular_file(keyPath + ".pub", none))
+    requireRegular(Descriptor(keyPath, O_RDONLY | O_NONBLOCK), keyPath);
   if (run({"ssh-keygen", "-Y"}, "/dev/null", context).code == kNotFound) noKeygen();
 }
 

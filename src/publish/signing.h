@@ -10,8 +10,8 @@ namespace offaxis {
 // All wait for ssh-keygen, which may ask its user for a passphrase; a stop that is requested meanwhile ends it, too:
 // Error(Interrupted).
 
-// What can be known beforehand: throws Error(Unavailable) where ssh-keygen is missing, Error(BadFile) where the key
-// cannot be read.
+// What can be known beforehand: throws Error(Unavailable) where ssh-keygen is missing, Error(BadFile) where neither
+// the key nor its public half (KEY.pub) can be read.
 void requireSigning(const std::string& keyPath, const Context& context);
 
 // Writes `path`.sig. Throws Error(Unavailable) where ssh-keygen is missing, Error(CannotWrite) where it refuses the

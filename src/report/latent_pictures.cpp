@@ -191,7 +191,7 @@ void writeLatentPictures(const LatentPictures& pictures, const std::string& dire
   if (error) throw Error(ErrorKind::CannotWrite, "cannot make the directory " + directory + ": " + error.message());
   const auto path = [&](const std::string& name) { return directory + "/" + name; };
   // The record comes last: where it is, the rest is too.
-  StagedFile(path(kRecord), overwrite);
+  requireWritable(path(kRecord), overwrite);
   Json information = Json::array();
   const std::size_t k = pictures.factors.size();
   for (std::size_t i = 0; i + k <= pictures.information.size() && k > 0; i += k)

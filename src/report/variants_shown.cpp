@@ -117,9 +117,9 @@ void addManipulation(const FoundManipulation& found, std::vector<ShownVariant>& 
 void addVersion(const FoundVersion& found, PsiFinder& psi, std::vector<ShownVariant>& variants,
                 std::vector<std::string>& problems) {
   for (const Json& file : found.manifest.at("reproduces").at("files")) {
+    const std::string name = (found.name.empty() ? "" : found.name + "/") + file.at("path").get<std::string>();
     if (file.contains("rows") && !file.at("rows").is_null()) {
-      problems.push_back("no pictures of " + file.at("path").get<std::string>() +
-                         ": it holds a part of the grid alone");
+      problems.push_back("no pictures of " + name + ": it holds a part of the grid alone");
       continue;
     }
     std::string base = file.at("dataset").get<std::string>();
@@ -146,8 +146,8 @@ void addVersion(const FoundVersion& found, PsiFinder& psi, std::vector<ShownVari
       settings += (settings.empty() ? "" : ",") + text;
     }
     if (!whole) {
-      problems.push_back("no pictures of " + file.at("path").get<std::string>() + ": psi.h5 with SHA-256 " +
-                         sha.substr(0, 12) + "... is not near the manifest");
+      problems.push_back("no pictures of " + name + ": psi.h5 with SHA-256 " + sha.substr(0, 12) +
+                         "... is not near the manifest");
       continue;
     }
     const std::string expression = base + "+" + kind + (settings.empty() ? "" : ":" + settings);

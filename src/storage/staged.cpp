@@ -171,6 +171,10 @@ void StagedFile::commit() {
   syncPath(directoryOf(target_).string(), target_);
 }
 
+void requireWritable(const std::string& target, Overwrite overwrite) {
+  const StagedFile staged(target, overwrite);
+}
+
 StagedDirectory::StagedDirectory(const std::string& target) : target_(target) {
   while (target_.size() > 1 && target_.back() == '/') target_.pop_back();
   struct stat status {};

@@ -32,6 +32,9 @@ class StagedFile {
   bool committed_ = false;
 };
 
+// Throws what staging `target` would: for work of minutes, whose end should not be the first to say so.
+void requireWritable(const std::string& target, Overwrite overwrite);
+
 // The same for a directory: the caller fills path(), commit() syncs every file in it and renames it; never replaces.
 class StagedDirectory {
  public:

@@ -31,17 +31,15 @@ void requireFit(const PsiNetwork& network, const Source& parent, const std::stri
            toString(info.shape));
   }
   const Source& root = above ? *rootOf(above) : parent;
+  const std::string found = fingerprint(root);
+  if (network.fingerprint == found) return;
   if (root.size() != info.grid.size()) {
     throw Error(ErrorKind::BadFile,
                 path + " cannot be matched with a file of " + std::to_string(root.size()) + " of the " +
                     std::to_string(info.grid.size()) + " images of " + info.dataset,
                 "name the whole dataset, and with --indices the rows of it");
   }
-  const std::string found = fingerprint(root);
-  if (network.fingerprint != found) {
-    refuse("the images differ (fingerprint " + network.fingerprint.substr(0, 12) + ", here " + found.substr(0, 12) +
-           ")");
-  }
+  refuse("the images differ (fingerprint " + network.fingerprint.substr(0, 12) + ", here " + found.substr(0, 12) + ")");
 }
 
 // The dataset that `part` is a subset of, a subset of a subset, .., or `part` itself.

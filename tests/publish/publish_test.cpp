@@ -148,11 +148,9 @@ TEST_F(Publish, SignaturesAreMadeAndChecked) {
 
 TEST_F(Publish, AnUnusableKeyLeavesNothing) {
   settings_.signKey = directory_ / "none";
-  settings_.files = {"no such file.h5"};  // the key is looked for first
   expectError(ErrorKind::BadFile, "none': No such file", [&] { publish("1.0.0"); });
   EXPECT_FALSE(fs::exists(settings_.directory));
   if (std::system("command -v ssh-keygen > /dev/null") != 0) GTEST_SKIP() << "no ssh-keygen here";
-  settings_.files = {directory_ / "x.h5"};
   putBytes(settings_.signKey, "not a key");
   expectError(ErrorKind::CannotWrite, "could not sign", [&] { publish("1.0.0"); });
   EXPECT_FALSE(fs::exists(versionPath("")));
@@ -633,6 +631,11 @@ TEST_F(Publish, AddressesAndLicencesAreHeldToTheirForm) {
   } catch (const Error& error) {
     EXPECT_EQ(error.hint(), "give --license CC-BY-4.0");
   }
+  settings_.license = "https://spdx.org/licenses/Appache-9.html";  // an address that may be right, but no identifier
+  publish("1.0.0");
+  EXPECT_EQ(bytesOf(versionPath("datacite.json")).find("rightsIdentifier"), std::string::npos);
+  EXPECT_NE(bytesOf(versionPath("README.md")).find("\nlicense: other\n"), std::string::npos);
+  fs::remove_all(settings_.directory);
   settings_.license = "MIT";
   settings_.description = "one\ntwo";
   expectError(ErrorKind::Usage, "--description 'one\ntwo' holds a line break", [&] { publish("1.0.0"); });

@@ -519,9 +519,11 @@ TEST(Tools, WaitingForAPipeCanBeEnded) {
   for (const char* signal : {"TERM", "HUP"}) {
     for (const char* waiting :
          {"render xysquares --indices pipe -o x.h5", "render --config pipe -o x.h5", "plot chart pipe -o x.svg"}) {
-      const std::string ask = "sleep 0.4; kill -" + std::string(signal) + " $pid; ";
-      const Outcome ended = shell("cd " + d.path() + "; offaxis " + waiting + " & pid=$!; " + ask + ask +
-                                  "sleep 0.4; kill -KILL $pid; wait $pid");
+      const std::string ask = "kill -" + std::string(signal) + " $pid; ";
+      const Outcome ended = shell("cd " + d.path() + "; offaxis " + waiting +
+                                  " & pid=$!; for i in $(seq 200); do grep -qE '^SigCgt:.*[1-9a-f]' /proc/$pid/status "
+                                  "&& break; sleep 0.05; done; sleep 0.2; " +
+                                  ask + "sleep 0.4; " + ask + "sleep 0.4; kill -KILL $pid; wait $pid");
       EXPECT_EQ(ended.code, 130) << signal << waiting;
     }
   }

@@ -114,6 +114,17 @@ TEST(ReportTool, APsiThatIsNotAtHandCostsThePictures) {
   EXPECT_NE(contentsOf(d / "page.html").find("id=\"comparison\""), std::string::npos) << "the others are drawn";
 }
 
+TEST(ReportTool, NamesTheVersionThatItHasNoPicturesOf) {
+  const TempDirectory d;
+  const Outcome made = shell(
+      "cd " + d.path() +
+      " && offaxis render xysquares:spacing=1 --indices 0:2 -q -o x.h5 && for name in s t; do offaxis publish x.h5 "
+      "--name $name --version 1.0.0 --allow-dirty -q -o v; done && offaxis report v -q -o page.html");
+  ASSERT_EQ(made.code, 0) << made.err;
+  for (const char* file : {"s/1.0.0/data/x.h5", "t/1.0.0/data/x.h5"})
+    EXPECT_NE(made.out.find(std::string("missing: no pictures of ") + file), std::string::npos) << made.out;
+}
+
 TEST(ReportTool, SaysHowManyImagesPsiIsHeldBackOn) {
   const TempDirectory d;
   const std::string page = "offaxis report --no-images -o " + (d / "page.html") + " --force ";

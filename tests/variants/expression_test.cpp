@@ -89,6 +89,22 @@ TEST(Expression, AFileGivesTheVariantsOfItsDataset) {
   EXPECT_EQ(images, testing::allImages(*subset(openSource("dsprites+noise:eps=0.1,seed=1"), {first, twin})));
 }
 
+// What was trained on a part of a dataset, averaged down or not, fits that part and nothing else.
+TEST(Expression, APsiOfAPartFitsThatPart) {
+  const TempDirectory directory;
+  const std::string part = directory / "part.h5", psi = directory / "psi.h5";
+  writeImageFile(*subset(openSource("xysquares:spacing=1"), {3, 4, 900}), part, {}, Context());
+  testing::randomPsi(openSource(part + ":size=32"), 1).save(psi, Overwrite::Refuse);
+  EXPECT_EQ(openSource(part + ":size=32+modified:psi=" + psi)->size(), 3u);
+  EXPECT_EQ(openSource(part + "+modified:psi=" + psi)->size(), 3u);
+  expectError(ErrorKind::BadFile, "the images differ", [&] { openSource("xysquares:spacing=1+modified:psi=" + psi); });
+  testing::randomPsi(openSource("xysquares:spacing=1"), 1).save(psi, Overwrite::Replace);
+  for (const char* size : {"", ":size=32"}) {
+    expectError(ErrorKind::BadFile, "a file of 3 of the 262144 images",
+                [&] { openSource(part + size + "+modified:psi=" + psi); });
+  }
+}
+
 TEST(Expression, ErrorsNameWhatIsKnown) {
   expectError(ErrorKind::Usage, "xysquares", [] { openSource("squares"); });
   expectError(ErrorKind::Usage, "no setting 'space'", [] { openSource("xysquares:space=3"); });
