@@ -98,7 +98,6 @@ ManipulateSettings parse(const cli::Arguments& a, const SourceInfo& original) {
     throw Error(ErrorKind::Usage, "--sign is '" + sign + "'", "give 1 or -1");
   s.sign = sign == "-1" ? -1 : 1;
   s.device = a.text("device");
-  s.overwrite = a.overwrite == Overwrite::Replace;
   return s;
 }
 

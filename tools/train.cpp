@@ -19,7 +19,8 @@ const cli::Verb kVerb{
     "train",
     "train a model on a dataset or variant",
     "RUN/ gets checkpoint.h5 and run.json. Stopped by Ctrl-C or killed, the same command goes on from the last\n"
-    "checkpoint and ends with the same bits. A run is a pure function of source and options on one machine.\n"
+    "checkpoint (without --force) and ends with the same bits. A run is a pure function of source and options on one\n"
+    "machine.\n"
     "The model probe is supervised: beta, latents and loss play no part, and its accuracies on held-out images are "
     "said.",
     {{"SOURCE", true, false, "a dataset, a file, or either with a variant: xysquares:spacing=1+noise:eps=0.1"}},

@@ -82,7 +82,7 @@ std::string checkpointIdentity(const std::string& path) {
 void loadCheckpoint(const std::string& path, const std::string& identity, const NamedTensors& tensors) {
   if (const std::string found = checkpointIdentity(path); found != identity) {
     throw Error(ErrorKind::BadFile, path + " belongs to another run: " + difference(found, identity),
-                "use another directory, the same settings, or --force to start anew");
+                "use another directory or the same settings, or remove this one to start anew");
   }
   const h5::Reader reader(path);
   torch::NoGradGuard noGrad;

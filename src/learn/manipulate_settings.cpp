@@ -1,6 +1,9 @@
 #include "learn/manipulate_settings.h"
 
+#include <cmath>
+
 #include "core/error.h"
+#include "variants/psi_network.h"
 
 namespace offaxis {
 namespace {
@@ -36,6 +39,19 @@ void check(const ManipulateSettings& s, const SourceInfo& info) {
   if (s.ensemble < 1) usage("an ensemble needs at least one model", "give a positive number");
   if (s.inputs != "rotated" && s.inputs != "factors" && s.inputs != "one-hot")
     usage("no inputs are called '" + s.inputs + "'", "known: rotated, factors, one-hot");
+  if (s.harmonics.size() > kMaxPsiHarmonics)
+    usage(std::to_string(s.harmonics.size()) + " harmonics are too many for psi.h5",
+          "give at most " + std::to_string(kMaxPsiHarmonics));
+  for (const double harmonic : s.harmonics) {
+    if (!(std::fabs(harmonic) <= kMaxPsiHarmonic))
+      usage("a harmonic is " + formatReal(harmonic),
+            "give numbers from -" + formatReal(kMaxPsiHarmonic) + " to " + formatReal(kMaxPsiHarmonic));
+  }
+  std::size_t levels = 0;
+  for (const Factor& factor : info.grid.factors()) levels += factor.size();
+  if (s.inputs == "one-hot" && levels > kMaxPsiOneHot)
+    usage("the factors have " + std::to_string(levels) + " levels, too many for one-hot inputs",
+          "give --inputs rotated or factors");
   if (s.additive != "no" && s.additive != "trained" && s.additive != "projected")
     usage("psi cannot be additive by being '" + s.additive + "'", "known: no, trained, projected");
   if (s.additive == "trained" && s.inputs == "rotated")

@@ -75,7 +75,6 @@ struct ManipulateSettings {
   // These never change the result.
   std::string device = "auto";
   double checkpointSeconds = 30;
-  bool overwrite = false;  // start anew over a run of another configuration
 
   // Height and width that psi is trained at.
   std::uint32_t side() const { return std::uint32_t{4} << psiChannels.size(); }

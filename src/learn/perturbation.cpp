@@ -731,7 +731,7 @@ class Manipulation {
 
   void resume() {
     const std::string path = file(kCheckpoint);
-    if (s_.overwrite || !std::filesystem::exists(path)) return;
+    if (!std::filesystem::exists(path)) return;
     startModels("warmup");  // makes the optimisers' tensors, which the checkpoint fills
     loadCheckpoint(path, identity_.dump(), tensors());
     const Tensor vector = loadCheckpointVector(path, "progress");
@@ -743,7 +743,7 @@ class Manipulation {
     const std::size_t width = sums_.size() + 1;
     const bool sound = length >= fixed && (length - fixed) % width == 0 && progress[0] >= 1 &&
                        progress[0] <= static_cast<double>(freshStart() + s_.freshSteps);
-    if (!sound) throw Error(ErrorKind::BadFile, path + " is damaged", "start anew with --force");
+    if (!sound) throw Error(ErrorKind::BadFile, path + " is damaged", "remove it to start anew");
     step_ = static_cast<std::uint64_t>(progress[0]);
     const double* at = progress + 2;
     for (std::size_t r = 0; r < measured; ++r, at += kRungValues) original_.push_back(rungOf(at));
@@ -753,7 +753,7 @@ class Manipulation {
   }
 
   std::optional<ManipulateResult> finished() const {
-    if (s_.overwrite || !std::filesystem::exists(file("log.json"))) return std::nullopt;
+    if (!std::filesystem::exists(file("log.json"))) return std::nullopt;
     try {
       const Json log = Json::parse(readTextFile(file("log.json")));
       if (log.at("identity") != identity_) {

@@ -9,6 +9,7 @@
 #include "learn/device.h"
 #include "learn/image_feed.h"
 #include "learn/probe_heads.h"
+#include "learn/torch_errors.h"
 #include "learn/trained_encoder.h"
 #include "learn/trainer.h"
 
@@ -143,8 +144,10 @@ torch::Tensor probeCrossEntropies(const std::vector<ProbeHead>& heads, const tor
   return torch::stack(losses);
 }
 
-ProbeResult probe(SourcePtr source, const std::string& runDirectory, const std::string& device,
-                  const Context& context) {
+namespace {
+
+ProbeResult probed(const SourcePtr& source, const std::string& runDirectory, const std::string& device,
+                   const Context& context) {
   prepareTrainingThread();
   const torch::Device where = openDevice(device);
   TrainedEncoder trained = loadEncoder(*source, runDirectory);
@@ -185,18 +188,25 @@ ProbeResult probe(SourcePtr source, const std::string& runDirectory, const std::
   const auto count = static_cast<double>(result.testImages);
   for (std::size_t k = 0; k < heads.size(); ++k) {
     const Factor& factor = grid.factors()[heads[k].factor];
-    ProbedFactor probed;
-    probed.name = factor.name;
-    probed.levels = factor.size();
-    probed.correct = tally.correct[k];
-    probed.accuracy = static_cast<double>(tally.correct[k]) / count;
-    probed.ceiling = highest[k];
-    probed.crossEntropy = tally.crossEntropy[k] / count;
-    if (factor.kind != FactorKind::Categorical) probed.error = static_cast<double>(tally.distance[k]) / count;
-    result.mean += probed.accuracy / static_cast<double>(heads.size());
-    result.factors.push_back(std::move(probed));
+    ProbedFactor one;
+    one.name = factor.name;
+    one.levels = factor.size();
+    one.correct = tally.correct[k];
+    one.accuracy = static_cast<double>(tally.correct[k]) / count;
+    one.ceiling = highest[k];
+    one.crossEntropy = tally.crossEntropy[k] / count;
+    if (factor.kind != FactorKind::Categorical) one.error = static_cast<double>(tally.distance[k]) / count;
+    result.mean += one.accuracy / static_cast<double>(heads.size());
+    result.factors.push_back(std::move(one));
   }
   return result;
+}
+
+}  // namespace
+
+ProbeResult probe(SourcePtr source, const std::string& runDirectory, const std::string& device,
+                  const Context& context) {
+  return withTorchErrors([&] { return probed(source, runDirectory, device, context); });
 }
 
 }  // namespace offaxis

@@ -134,12 +134,19 @@ class Training {
   }
 
   TrainResult run() {
-    if (!settings_.overwrite && std::filesystem::exists(checkpointPath(directory_))) restore();
+    if (settings_.overwrite) {
+      removeCheckpoint();
+    } else if (std::filesystem::exists(checkpointPath(directory_))) {
+      restore();
+    }
     const std::uint64_t before = step();
     if (before > settings_.steps) {
       throw Error(ErrorKind::BadFile,
                   checkpointPath(directory_) + " has gone " + std::to_string(before) + " steps already",
                   "ask for at least as many, or use another directory");
+    }
+    if (before == settings_.steps) {
+      if (std::optional<TrainResult> there = finished()) return *there;
     }
     writeReport("partial", {});  // fails early where the directory is not writable
     started_ = Clock::now();
@@ -279,6 +286,42 @@ class Training {
     }
     if (!curve_.empty()) tensors.emplace_back("curve", curve);
     saveCheckpoint(checkpointPath(directory_), identity_, tensors);
+  }
+
+  // The weights of another run must not lie beside this one's report.
+  void removeCheckpoint() const {
+    const std::string path = checkpointPath(directory_);
+    std::error_code failed;
+    std::filesystem::remove(path, failed);
+    if (failed) throw Error(ErrorKind::CannotWrite, "cannot replace '" + path + "': " + failed.message());
+  }
+
+  // What run.json says of this run where it has ended: who made it, where and when, stays as it is. Nothing where it is
+  // missing, of other settings, or damaged.
+  std::optional<TrainResult> finished() {
+    const std::string path = directory_ + "/run.json";
+    if (!std::filesystem::exists(path)) return std::nullopt;
+    try {
+      const auto report = nlohmann::json::parse(readTextFile(path));
+      if (report.at("status") != "complete" || report.at("settings") != nlohmann::json::parse(identity_) ||
+          report.at("steps_done") != step())
+        return std::nullopt;
+      TrainResult result;
+      result.steps = step();
+      for (const auto& point : report.at("curve"))
+        result.curve.push_back({point.at("step"), point.at("reconstruction"), point.at("kl")});
+      result.reconstruction = report.at("reconstruction");
+      result.kl = report.at("kl");
+      result.klPerLatent = report.at("kl_per_latent").get<std::vector<double>>();
+      result.meanPosteriorVariance = report.at("mean_posterior_variance").get<std::vector<double>>();
+      result.activeUnits = report.at("active_units");
+      result.seconds = report.at("seconds");
+      result.device = report.at("device");
+      result.alreadyDone = true;
+      return result;
+    } catch (const nlohmann::json::exception&) {
+      return std::nullopt;
+    }
   }
 
   void restore() {

@@ -13,6 +13,7 @@
 #include "learn/image_feed.h"
 #include "learn/objectives.h"
 #include "learn/run_directory.h"
+#include "learn/torch_errors.h"
 #include "learn/trained_encoder.h"
 #include "storage/hash.h"
 
@@ -80,10 +81,8 @@ void check(const TraverseSettings& settings) {
   if (!(settings.span > 0)) throw Error(ErrorKind::Usage, "the span of a traversal must be above 0");
 }
 
-}  // namespace
-
-LatentTraversal traverseLatents(SourcePtr source, const std::string& runDirectory, const TraverseSettings& settings,
-                                const Context& context) {
+LatentTraversal traverse(const SourcePtr& source, const std::string& runDirectory, const TraverseSettings& settings,
+                         const Context& context) {
   check(settings);
   prepareTrainingThread();
   const torch::Device device = openDevice(settings.device);
@@ -137,6 +136,13 @@ LatentTraversal traverseLatents(SourcePtr source, const std::string& runDirector
   const torch::Tensor variance = torch::cat(all).to(torch::kFloat64).var(0, /*unbiased=*/true).contiguous();
   result.variance.assign(variance.data_ptr<double>(), variance.data_ptr<double>() + variance.numel());
   return result;
+}
+
+}  // namespace
+
+LatentTraversal traverseLatents(SourcePtr source, const std::string& runDirectory, const TraverseSettings& settings,
+                                const Context& context) {
+  return withTorchErrors([&] { return traverse(source, runDirectory, settings, context); });
 }
 
 }  // namespace offaxis

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <numeric>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "core/parallel.h"
@@ -396,10 +397,11 @@ class Verification {
     std::vector<std::uint8_t> bad(rows());
     for (const Source* source : {&modified_, &original_}) {
       const auto* file = dynamic_cast<const ImageFile*>(source);
-      if (!file || (source == &original_ && !originalRows_.empty())) continue;
-      for (const std::uint64_t row : file->badLabels()) {
-        if (row >= bad.size()) continue;
-        bad[row] = source == &original_ ? 1 : 2;
+      if (!file) continue;
+      const std::vector<std::uint64_t>& wrong = file->badLabels();
+      const std::unordered_set<std::uint64_t> known(wrong.begin(), wrong.end());
+      for (std::uint64_t row = 0; row < rows() && !known.empty(); ++row) {
+        if (known.count(source == &original_ ? originalRow(row) : row) != 0) bad[row] = source == &original_ ? 1 : 2;
       }
     }
     Offenders offenders;
@@ -538,16 +540,19 @@ class Verification {
 
   void checkRoots() {
     const auto* original = dynamic_cast<const ImageFile*>(&original_);
-    const bool wholeOriginal =
-        original && !original->recordedRoot().empty() && rows() == original_.size() && originalRows_.empty();
+    const bool part = !originalRows_.empty();
+    const bool wholeOriginal = original && !original->recordedRoot().empty() && (part || rows() == original_.size());
+    // Of an original that holds more than what was compared, all has to be read again.
+    const std::string originalRoot =
+        wholeOriginal && part ? toHex(contentRoot(original_, context_)) : report_.originalRoot;
     const bool recorded = file_ && !file_->recordedRoot().empty() && rows() == modified_.size();
     if (!recorded && !wholeOriginal) return;
     const bool modifiedHolds = !recorded || file_->recordedRoot() == report_.modifiedRoot;
-    const bool originalHolds = !wholeOriginal || original->recordedRoot() == report_.originalRoot;
-    std::string detail = recorded ? report_.modifiedRoot : "the original's " + report_.originalRoot;
+    const bool originalHolds = !wholeOriginal || original->recordedRoot() == originalRoot;
+    std::string detail = recorded ? report_.modifiedRoot : "the original's " + originalRoot;
     if (!modifiedHolds) detail += ", the modified file records " + file_->recordedRoot();
     if (modifiedHolds && !originalHolds) {
-      detail = "the original has " + report_.originalRoot + ", its file records " + original->recordedRoot();
+      detail = "the original has " + originalRoot + ", its file records " + original->recordedRoot();
     }
     add("content_root", modifiedHolds && originalHolds, detail);
   }

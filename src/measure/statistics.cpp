@@ -50,6 +50,11 @@ double quantile(const std::vector<double>& sorted, double q) {
 }
 
 std::optional<double> pearson(const std::vector<double>& x, const std::vector<double>& y) {
+  // By their values: the squares of what a rounded mean leaves of a constant need not be 0.
+  for (const std::vector<double>* side : {&x, &y}) {
+    const auto [low, high] = std::minmax_element(side->begin(), side->end());
+    if (low == side->end() || !(*low < *high)) return std::nullopt;
+  }
   const double mx = mean(x);
   const double my = mean(y);
   double xx = 0, yy = 0, xy = 0;

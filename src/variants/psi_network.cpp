@@ -67,7 +67,8 @@ void checkFeatures(const PsiFeatures& f) {
     check(f.count() <= kMaxPsiOneHot, "too many one-hot inputs");
   }
   check(!f.rotation.empty() || f.harmonics.empty(), "harmonics without a rotation");
-  for (const double h : f.harmonics) check(std::isfinite(h) && std::fabs(h) <= 1000.0, "a harmonic is out of range");
+  for (const double h : f.harmonics)
+    check(std::isfinite(h) && std::fabs(h) <= kMaxPsiHarmonic, "a harmonic is out of range");
   for (std::size_t j = 0; j < k && !f.rotation.empty(); ++j) {
     double bound = 0;
     for (std::size_t i = 0; i < k; ++i) {

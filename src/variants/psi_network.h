@@ -24,6 +24,7 @@ namespace offaxis {
 // Limits on what a file may ask for, far above any network that we train.
 constexpr std::size_t kMaxPsiFactors = 64;
 constexpr std::size_t kMaxPsiHarmonics = 64;
+constexpr double kMaxPsiHarmonic = 1000;  // either side of 0
 constexpr std::size_t kMaxPsiOneHot = 4096;
 constexpr std::size_t kMaxPsiLayers = 16;
 constexpr std::uint32_t kMaxPsiChannels = 1u << 16;

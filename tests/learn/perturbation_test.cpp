@@ -390,7 +390,7 @@ TEST(ManipulateTest, RefusesWhatDoesNotFit) {
   EXPECT_EQ(kindOf([&] { manipulate(std::make_shared<Bars>(200), s, directory, Context{}); }), ErrorKind::BadFile);
   std::ofstream(directory + "/checkpoint.h5", std::ios::binary | std::ios::trunc) << "torn";
   EXPECT_EQ(kindOf([&] { runTiny(s, directory); }), ErrorKind::BadFile);
-  other.overwrite = true;
+  std::filesystem::remove_all(directory);  // as the hint says
   EXPECT_EQ(kindOf([&] { runTiny(other, directory); }), ErrorKind{});
 
   auto refused = [](const std::function<void(ManipulateSettings&)>& change) {
@@ -404,6 +404,9 @@ TEST(ManipulateTest, RefusesWhatDoesNotFit) {
   EXPECT_EQ(refused([](auto& b) { b.loss = "hinge"; }), ErrorKind::Usage);
   EXPECT_EQ(refused([](auto& b) { b.inputs = "pixels"; }), ErrorKind::Usage);
   EXPECT_EQ(refused([](auto& b) { b.ensemble = 0; }), ErrorKind::Usage);
+  EXPECT_EQ(refused([](auto& b) { b.harmonics = {2000}; }), ErrorKind::Usage);
+  EXPECT_EQ(refused([](auto& b) { b.harmonics.assign(65, 1.0); }), ErrorKind::Usage);
+  EXPECT_FALSE(std::filesystem::exists(freshDirectory("bad") + "/checkpoint.h5"));
   EXPECT_EQ(refused([](auto& b) { b.inwardSlope = 2; }), ErrorKind::Usage);
   EXPECT_EQ(refused([](auto& b) { b.rotation = "pairs:row,hue"; }), ErrorKind::Usage);
   EXPECT_EQ(refused([](auto& b) { b.rate = 1e30; }), ErrorKind::Failed);

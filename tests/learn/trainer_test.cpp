@@ -26,8 +26,10 @@
 namespace offaxis {
 namespace {
 
+using Json = nlohmann::json;
 using testing::bytesOf;
 using testing::expectError;
+using testing::putBytes;
 using testing::TemporaryDirectory;
 
 // 8 x 8 positions of a bright 8x8 square on 32x32x1 images.
@@ -169,8 +171,27 @@ TEST(Trainer, AFinishedRunIsReturnedAndALongerOneContinued) {
   TemporaryDirectory directory;
   TrainSettings settings = tiny();
   settings.steps = 4;
-  trainVae(square(), settings, directory / "run", {});
+  const TrainResult trained = trainVae(square(), settings, directory / "run", {});
+  // Who made it, where and when, is not for those who ask again to say.
+  const std::string report = directory / "run/run.json";
+  Json said = Json::parse(bytesOf(report));
+  said["device"] = "cuda:7";
+  said["versions"]["libtorch"] = "0.9";
+  putBytes(report, said.dump());
+  const TrainResult again = trainVae(square(), settings, directory / "run", {});
+  EXPECT_TRUE(again.alreadyDone);
+  EXPECT_EQ(again.device, "cuda:7");
+  EXPECT_EQ(again.reconstruction, trained.reconstruction);
+  EXPECT_EQ(again.kl, trained.kl);
+  EXPECT_EQ(again.klPerLatent, trained.klPerLatent);
+  EXPECT_EQ(again.activeUnits, trained.activeUnits);
+  ASSERT_EQ(again.curve.size(), trained.curve.size());
+  EXPECT_EQ(again.curve.back().reconstruction, trained.curve.back().reconstruction);
+  EXPECT_EQ(bytesOf(report), said.dump());
+  // A report that was lost or torn is made anew.
+  putBytes(report, "{\"status\": \"comp");
   EXPECT_TRUE(trainVae(square(), settings, directory / "run", {}).alreadyDone);
+  EXPECT_EQ(Json::parse(bytesOf(report))["status"], "complete");
   settings.steps = 6;
   EXPECT_FALSE(trainVae(square(), settings, directory / "run", {}).alreadyDone);
   trainVae(square(), settings, directory / "straight", {});
@@ -239,6 +260,25 @@ TEST(Trainer, DivergenceKeepsTheLastGoodCheckpoint) {
   for (const std::vector<double>& array : arraysOf(run + "/checkpoint.h5", {kState[0], kState[2]})) {
     for (const double value : array) EXPECT_TRUE(std::isfinite(value));
   }
+}
+
+TEST(Trainer, StartingAnewLeavesNoWeightsOfTheOldRun) {
+  const TemporaryDirectory directory;
+  const std::string run = directory / "run";
+  TrainSettings settings = tiny();
+  trainVae(square(), settings, run, {});
+  settings.loss = "squared-error";
+  settings.learningRate = 5;  // diverges within a few steps
+  settings.steps = 200;
+  settings.overwrite = true;
+  try {
+    trainVae(square(), settings, run, {});
+    ADD_FAILURE() << "it should have diverged";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::Failed);
+    EXPECT_EQ(error.hint(), "lower the learning rate") << "there is no good checkpoint of this run";
+  }
+  EXPECT_FALSE(std::filesystem::exists(run + "/checkpoint.h5"));
 }
 
 // Losses are read some steps late; the step that is named is the one that diverged all the same.

@@ -419,6 +419,30 @@ TEST(Preservation, APartOfTheGridIsWhatItWasWrittenAs) {
                 "images", 40);
 }
 
+// The original of a part is held to what it records as well, and its labels where they are compared.
+TEST(Preservation, TheOriginalOfAPartIsChecked) {
+  const testing::TempDirectory directory;
+  const ToySource original = toy();
+  const std::string path = directory / "original.h5", part = directory / "part.h5";
+  writeImageFile(original, path, {}, {});
+  writeImageFile(*subset(std::make_shared<MemorySource>(perturbed(original)), {3, 100, 200}), part, {}, {});
+  EXPECT_TRUE(verify(*openImageFile(part), *openImageFile(path)).preserved());
+  std::vector<double> values(300 * 3);
+  hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+  hid_t labels = H5Dopen2(file, "labels", H5P_DEFAULT);
+  H5Dread(labels, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+  std::swap_ranges(values.begin() + 300, values.begin() + 303, values.begin() + 303);  // rows 100 and 101
+  H5Dwrite(labels, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+  H5Dclose(labels);
+  H5Fclose(file);
+  const PreservationReport report = verify(*openImageFile(part), *openImageFile(path, LabelCheck::Report));
+  expectFailure(report, "labels", 1);
+  const std::string other(64, '0');
+  writeImageFile(original, path, {Overwrite::Replace}, {});
+  testing::rewriteAttribute(path, "content_root", other);
+  expectFailure(verify(*openImageFile(part), *openImageFile(path)), "content_root", std::nullopt);
+}
+
 TEST(Preservation, AFilesContentRootIsRecomputed) {
   const testing::TempDirectory directory;
   const std::string path = directory / "x.h5";

@@ -14,6 +14,17 @@ TEST(Statistics, MeanAndStandardDeviation) {
   EXPECT_EQ(standardDeviation({5}), 0.0);
 }
 
+TEST(Correlation, IsEmptyWhereASideIsConstant) {
+  EXPECT_NEAR(*pearson({1, 2, 3, 4}, {2, 1, 4, 3}), .6, 1e-15);
+  EXPECT_EQ(pearson({1, 2, 3}, {-2, -4, -6}), -1.0);
+  EXPECT_NEAR(*spearman({1, 10, 100, 1000}, {3, 2, 4, 9}), .8, 1e-15);
+  EXPECT_FALSE(pearson({.1, .1, .1}, {1, 2, 3}));  // their mean is rounded
+  EXPECT_FALSE(pearson({1, 2, 3}, {.1, .1, .1}));
+  EXPECT_FALSE(spearman({1, 2}, {7, 7}));
+  EXPECT_FALSE(pearson({}, {}));
+  EXPECT_FALSE(pearson({1}, {1}));
+}
+
 TEST(PairedDifference, CountsChangesNotLevels) {
   const PairedDifference same = pairedDifference({.1, .5, .9}, {.2, .6, 1.0});
   EXPECT_EQ(same.pairs, 3u);
