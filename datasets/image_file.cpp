@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <unordered_map>
+#include <utility>
 
 #include "core/error.h"
 #include "core/parallel.h"
@@ -226,6 +228,7 @@ class OwnImageFile final : public ImageFile {
       }
       if (factors.empty() || factors.size() > kMaxFactors)
         fail("it names " + std::to_string(factors.size()) + " factors");
+      for (const Factor& factor : factors) requireDistinctLevels(factor);
       info_.grid = FactorGrid(std::move(factors));
       requirePlainNames();
     } catch (const nlohmann::json::exception& e) {
@@ -234,6 +237,16 @@ class OwnImageFile final : public ImageFile {
       if (e.kind() == ErrorKind::BadFile) throw;
       fail(std::string("its description is impossible: ") + e.what());
     }
+  }
+
+  // Rows are placed by their levels' values.
+  void requireDistinctLevels(const Factor& factor) const {
+    std::vector<double> values = factor.values;
+    if (!std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); }))
+      fail("its factor '" + factor.name + "' has a level that is not finite");
+    std::sort(values.begin(), values.end());
+    if (std::adjacent_find(values.begin(), values.end()) != values.end())
+      fail("its factor '" + factor.name + "' has two equal levels");
   }
 
   // Names are shown on terminals, in tables and on pages.
@@ -285,6 +298,18 @@ class OwnImageFile final : public ImageFile {
     }
   }
 
+  // The levels of every factor by their values, for looking labels up.
+  std::vector<std::vector<std::pair<double, std::uint32_t>>> levelsByValue() const {
+    std::vector<std::vector<std::pair<double, std::uint32_t>>> sorted;
+    for (const Factor& factor : info_.grid.factors()) {
+      sorted.emplace_back();
+      for (const double value : factor.values)
+        sorted.back().emplace_back(value, static_cast<std::uint32_t>(sorted.back().size()));
+      std::sort(sorted.back().begin(), sorted.back().end());
+    }
+    return sorted;
+  }
+
   // Places every row in the grid by its label. A full set must follow the grid's order; a subset may hold any rows.
   void checkLabels(LabelCheck mode) {
     const std::size_t factors = info_.grid.factorCount();
@@ -301,6 +326,7 @@ class OwnImageFile final : public ImageFile {
     std::vector<double> table;
     std::vector<std::int64_t> classes;
     std::vector<std::uint32_t> levels(factors);
+    const auto byValue = levelsByValue();
     for (std::uint64_t first = 0; first < rows_; first += kLabelRowsPerChunk) {
       const std::uint64_t count = std::min(kLabelRowsPerChunk, rows_ - first);
       table.resize(count * factors);
@@ -313,10 +339,13 @@ class OwnImageFile final : public ImageFile {
       for (std::uint64_t i = 0; i < count; ++i) {
         bool good = true;
         for (std::size_t k = 0; k < factors; ++k) {
-          const std::vector<double>& values = info_.grid.factors()[k].values;
-          const auto found = std::find(values.begin(), values.end(), table[i * factors + k]);
-          good = good && found != values.end();
-          levels[k] = static_cast<std::uint32_t>(found - values.begin());
+          const double value = table[i * factors + k];
+          const auto found = std::lower_bound(
+              byValue[k].begin(), byValue[k].end(), value,
+              [](const std::pair<double, std::uint32_t>& level, double label) { return level.first < label; });
+          const bool known = found != byValue[k].end() && found->first == value;
+          levels[k] = known ? found->second : 0;
+          good = good && known;
           good = good && (!hasClasses || classes[i * factors + k] == static_cast<std::int64_t>(levels[k]));
         }
         const std::uint64_t index = good ? info_.grid.indexOf(levels) : 0;

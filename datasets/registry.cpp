@@ -71,7 +71,7 @@ std::string KeyValues::required(const std::string& key, const std::string& examp
 std::uint64_t KeyValues::integer(const std::string& key, std::uint64_t fallback, std::uint64_t lowest,
                                  std::uint64_t highest) {
   const std::string value = text(key, {});
-  return value.empty() ? fallback : parseUnsigned(value, owner_ + "'s " + key, lowest, highest);
+  return has(key) ? parseUnsigned(value, owner_ + "'s " + key, lowest, highest) : fallback;
 }
 
 void KeyValues::done() const {

@@ -205,6 +205,11 @@ int compareFolder(const cli::Arguments& arguments) {
     throw Error(ErrorKind::Usage, "--" + std::string(name) + " does not go with --compare",
                 "leave it out: all scores below DIR/ are compared");
   }
+  for (const auto& [name, fallback] : {std::pair("seed", "0"), std::pair("device", "auto")}) {
+    if (arguments.text(name) != fallback)
+      throw Error(ErrorKind::Usage, "--" + std::string(name) + " does not go with --compare",
+                  "leave it out: scores are compared as they are");
+  }
   const auto [models, skipped] = readScoredModels(arguments.text("compare"));
   const ScoreComparison comparison = compareScores(models);
   auto toJson = [](const std::vector<ScoreComparison::Group>& groups) {
@@ -233,9 +238,9 @@ int compareFolder(const cli::Arguments& arguments) {
     std::printf("%s\n", title);
     for (const ScoreComparison::Group& group : groups) {
       if (group.pairs.empty()) continue;
-      std::printf("  %s\n", group.name.c_str());
+      std::printf("  %s\n", printable(group.name).c_str());
       for (const RankCorrelation& pair : group.pairs) {
-        const std::string names = pair.a + " ~ " + pair.b;
+        const std::string names = printable(pair.a) + " ~ " + printable(pair.b);
         std::printf(
             "    %-50s  %s  (%llu models)\n", names.c_str(),
             pair.value ? (*pair.value < 0 ? number(*pair.value) : " " + number(*pair.value)).c_str() : "      -",
@@ -247,7 +252,8 @@ int compareFolder(const cli::Arguments& arguments) {
   print("between metrics, by dataset", comparison.metrics);
   std::printf("\n");
   print("between datasets, by metric", comparison.datasets);
-  for (const SkippedScores& file : skipped) std::printf("skipped %s: %s\n", file.path.c_str(), file.why.c_str());
+  for (const SkippedScores& file : skipped)
+    std::printf("skipped %s: %s\n", printable(file.path).c_str(), printable(file.why).c_str());
   return 0;
 }
 

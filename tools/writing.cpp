@@ -1,6 +1,7 @@
 #include "tools/writing.h"
 
 #include <chrono>
+#include <filesystem>
 #include <iostream>
 #include <sstream>
 #include <unordered_map>
@@ -66,7 +67,7 @@ std::vector<std::uint64_t> indicesInFile(const std::string& path, std::uint64_t 
 
 std::vector<std::uint64_t> parseIndices(const std::string& text, std::uint64_t size) {
   std::vector<std::uint64_t> rows;
-  if (const std::size_t colon = text.find(':'); colon != std::string::npos && text.find('/') == std::string::npos) {
+  if (const std::size_t colon = text.find(':'); colon != std::string::npos && !std::filesystem::exists(text)) {
     const std::uint64_t first = parseUnsigned(text.substr(0, colon), "--indices' first index", 0, size - 1);
     const std::uint64_t last = parseUnsigned(text.substr(colon + 1), "--indices' end (not included)", first + 1, size);
     for (std::uint64_t row = first; row < last; ++row) rows.push_back(row);

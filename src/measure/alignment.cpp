@@ -82,6 +82,15 @@ struct PairGram {
   }
 };
 
+// What a source says of itself is a file's fault where it is wrong, not the command line's.
+int levelsOf(const SourceInfo& info, const std::string& eps) {
+  try {
+    return Budget::parse(eps).levels();
+  } catch (const Error& error) {
+    throw Error(ErrorKind::BadFile, "the settings of " + info.expression() + " are damaged: " + error.what());
+  }
+}
+
 // The variance of every image's noise, where the source adds some.
 class Noise {
  public:
@@ -94,7 +103,7 @@ class Noise {
       correction_ = NoiseCorrection::Unknown;
       return;
     }
-    const int levels = Budget::parse(eps->second).levels();
+    const int levels = levelsOf(info, eps->second);
     correction_ = wrapped ? NoiseCorrection::Exact : NoiseCorrection::NoClip;
     for (int x = 0; x < 256; ++x) {
       double sum = 0, squares = 0;

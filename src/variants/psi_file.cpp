@@ -165,6 +165,7 @@ PsiNetwork PsiNetwork::load(const std::string& path) {
     file.readArray("patterns", h5::Type::I16, {levels, net.patterns.side, net.patterns.side, net.patterns.channels},
                    net.patterns.steps.data());
   }
+  std::uint64_t weightsInAll = 0;
   for (std::size_t l = 0; l < count; ++l) {
     const std::string name = layerName(l, "weight");
     const h5::DatasetShape shape = file.shapeOf(name);
@@ -174,7 +175,8 @@ PsiNetwork PsiNetwork::load(const std::string& path) {
     layer.out = static_cast<std::uint32_t>(length(name, rank, 0, kMaxPsiChannels));
     layer.in = static_cast<std::uint32_t>(length(name, rank, rank - 1, kMaxPsiChannels));
     const std::uint64_t weights = std::uint64_t{layer.out} * layer.in * (layer.deconv ? 16 : 1);
-    if (weights > kMaxPsiWeights) refuse("it has too many weights");
+    // A small file may claim much: before anything is made for it.
+    if (weightsInAll += weights; weightsInAll > kMaxPsiWeights) refuse("it has too many weights");
     layer.weight.resize(weights);
     layer.bias.resize(layer.out);
     layer.multiplier.resize(layer.out);

@@ -12,6 +12,7 @@
 #include "datasets/content.h"
 #include "storage/h5.h"
 #include "support/expect_error.h"
+#include "support/h5_edit.h"
 #include "support/temp_directory.h"
 #include "support/toy_source.h"
 
@@ -272,6 +273,26 @@ TEST(ImageFile, DamagedBytesNeverDoWorseThanBadFile) {
     }
   }
   EXPECT_GT(refused, 50);
+}
+
+// A label is looked up by its value, and each value once, so that no small file takes long to open.
+TEST(ImageFile, LevelsOfAFactorDiffer) {
+  const TempDirectory directory;
+  const std::string path = directory / "x.h5";
+  const auto refuse = [&](const std::string& values, const std::string& says) {
+    WriteSettings again;
+    again.overwrite = Overwrite::Replace;
+    writeImageFile(ToySource(), path, again, {});
+    std::string factors = R"([{"name": "a", "kind": "ordinal", "values": )" + values + "}]";
+    testing::replaceAttribute(path, "factors", factors);
+    expectError(ErrorKind::BadFile, says, [&] { openImageFile(path); });
+  };
+  refuse("[0, 1, 2, 1]", "two equal levels");
+  refuse("[0.0, -0.0]", "two equal levels");
+  refuse("[0, 1e999]", "description is damaged");
+  std::string many = "[";
+  for (int i = 0; i < 20000; ++i) many += "1,";
+  refuse(many + "0]", "two equal levels");
 }
 
 TEST(ImageFile, ForeignFilesAreRefused) {

@@ -155,6 +155,9 @@ TEST(Tools, BadCallsSayWhatIsWrong) {
       {"offaxis emit xysquares --variant noise --eps 0 -o y.h5", 2, "(0, 1]"},
       {"offaxis emit xysquares --variant noise --eps 1.01 -o y.h5", 2, "(0, 1]"},
       {"offaxis emit xysquares --variant noise --eps 0.1 --seed -1 -o y.h5", 2, "seed"},
+      {"offaxis emit xysquares --variant noise --eps 0.1 --seed '' -o y.h5", 2, "seed"},
+      {"offaxis score --compare . --seed 3", 2, "--seed does not go with --compare"},
+      {"offaxis score --compare . --device cpu", 2, "--device does not go with --compare"},
       {"offaxis emit xysquares --variant modified --psi text.h5 -o y.h5", 3, "text.h5"},
       {"offaxis emit xysquares --variant modified --psi x.h5 -o y.h5", 3, "x.h5"},
       {"offaxis inspect cut.h5", 3, "cut.h5"},
@@ -305,6 +308,10 @@ TEST(Tools, IndicesAreARangeAListOrAFile) {
   ASSERT_EQ(shell("cd " + d.path() + "; printf '9 2\\n5\\n' > rows.txt").code, 0);
   ASSERT_EQ(shell(in + "file.h5 --indices rows.txt").code, 0);
   EXPECT_TRUE(contentsOf(d / "list.h5") == contentsOf(d / "file.h5"));
+  ASSERT_EQ(shell(in + "colon.h5 --indices 1:rows").code, 2);
+  ASSERT_EQ(shell("cd " + d.path() + "; cp rows.txt 1:rows").code, 0);
+  ASSERT_EQ(shell(in + "colon.h5 --indices 1:rows").code, 0) << "a file that is there";
+  EXPECT_TRUE(contentsOf(d / "list.h5") == contentsOf(d / "colon.h5"));
   const Outcome pipe =
       shell("cd " + d.path() + "; bash -c 'offaxis render xysquares -o pipe.h5 --indices <(printf \"9\\n2\\n5\\n\")'");
   EXPECT_EQ(pipe.code, 0) << pipe.err;
@@ -349,6 +356,15 @@ TEST(Tools, ScoresThatCannotBeComparedAreNamed) {
   EXPECT_EQ(text.code, 0) << text.err;
   EXPECT_NE(text.out.find("skipped ./shapes/cut.json: it is not JSON"), std::string::npos) << text.out;
   EXPECT_NE(text.out.find("skipped ./shapes/failed.json: failed: "), std::string::npos) << text.out;
+  const TempDirectory foreign;
+  ASSERT_EQ(shell("mkdir " + (foreign / "e") + "; for f in a b c; do echo '" +
+                  R"({"scores": {"mig\u001b[31m": {"value": 0.5}, "sap": {"value": 0.1}}})" + "' > " +
+                  (foreign / "e/") + "$f.json; done")
+                .code,
+            0);
+  const Outcome odd = shell("offaxis score --compare " + foreign.path());
+  EXPECT_EQ(odd.code, 0) << odd.err;
+  EXPECT_NE(odd.out.find("mig\\x1b[31m"), std::string::npos) << odd.out;
   const json said = json::parse(shell(compare + " --json").out);
   EXPECT_EQ(said.at("models"), 1);
   ASSERT_EQ(said.at("skipped").size(), 2u);
