@@ -23,13 +23,18 @@ mkdir -p "$out"
   echo "$settings --ensemble 2 -o $out/ensemble"
 } | xargs -P "$(nproc)" -L 1 offaxis manipulate $dataset
 
+attacked="--seeds 3 --steps 2500 --latents 6 --beta 16 -q"
+# shellcheck disable=SC2086
+offaxis evaluate original=$dataset $attacked -o "$out/original-evaluation" || { [ $? != 130 ] || exit 130; failed=1; }
+
 measured="--loss bernoulli --codes angles --ladder 0.38 --seed 100 --steps 500 -q"
 for name in whole levels free-energy low-rung two-rungs one-hot no-noise block random-rotation ensemble; do
   [ -f "$out/$name-axes.json" ] ||
     offaxis axes $dataset+modified:psi="$out/$name/psi.h5" $measured --rotation pairs:floor_hue,wall_hue \
       -o "$out/$name-axes.json"
   # An evaluation of its own each: rotated MIG is measured against one R at a time.
-  offaxis evaluate $name=$dataset+modified:psi="$out/$name/psi.h5" --seeds 3 --steps 2500 --latents 6 --beta 16 -q \
-    -o "$out/$name-evaluation" || { [ $? != 130 ] || exit 130; failed=1; }
+  # shellcheck disable=SC2086
+  offaxis evaluate $name=$dataset+modified:psi="$out/$name/psi.h5" $attacked -o "$out/$name-evaluation" ||
+    { [ $? != 130 ] || exit 130; failed=1; }
 done
 exit "$failed"

@@ -194,26 +194,28 @@ TEST_F(Tables, SpacingsOfXYSquares) {
 }
 
 TEST_F(Tables, Ablations) {
-  const std::string root = std::string(OFFAXIS_SOURCE_DIR) + "/results/shapes3d-r-ablations/";
   for (const auto& [name, label] :
        std::map<std::string, std::string>{{"whole", "nothing"},
                                           {"levels", "hues as levels, not angles (`--codes levels`)"},
                                           {"one-hot", "psi fed one-hot levels (`--inputs one-hot`)"},
                                           {"low-rung", "one rung, a third of the weight (`--ladder 0.13`)"},
+                                          {"two-rungs", "both rungs (`--ladder 0.13,0.38`)"},
+                                          {"ensemble", "two models for one (`--ensemble 2`)"},
                                           {"free-energy", "no price on energy (`--energy 0`)"},
                                           {"block", "one block of the three hues for three pairs"},
-                                          {"random-rotation", "random R over all factors (`--rotation random`)"}}) {
-    const Json log = result("shapes3d-r-ablations/" + name + "/log.json");
-    const std::string evaluation = name + "-evaluation/results.json";
-    const bool attacked = std::filesystem::exists(root + evaluation);
-    std::string original = gaps(log.at("original"), 1, true), modified = gaps(log.at("modified"), 1, true);
-    for (std::string* text : {&original, &modified}) {  // standard errors are written without their 0
-      for (std::size_t zero; (zero = text->find("(0.")) != std::string::npos;) text->erase(zero + 1, 1);
+                                          {"random-rotation", "random R over all factors (`--rotation random`)"},
+                                          {"no-noise", "no latent noise (`--draws 0`)"}}) {
+    const std::string at = "shapes3d-r-ablations/" + name;
+    const Json log = result(at + "/log.json");
+    std::vector<std::string> measured{gaps(log.at("original"), 1, true), gaps(log.at("modified"), 1, true),
+                                      gaps(result(at + "-axes.json").at("rungs"), 1, true)};
+    for (std::string& text : measured) {  // standard errors are written without their 0
+      for (std::size_t zero; (zero = text.find("(0.")) != std::string::npos;) text.erase(zero + 1, 1);
     }
     expectRow("## Ablations on Shapes3D",
-              {label, original, modified, number(log.at("mean_abs_delta"), 3),
+              {label, measured[0], measured[1], measured[2], number(log.at("mean_abs_delta"), 3),
                thousands(log.at("restrained").get<std::uint64_t>()),
-               attacked ? joined(scores(result("shapes3d-r-ablations/" + evaluation), name), 3) : "-"});
+               joined(scores(result(at + "-evaluation/results.json"), name), 3)});
   }
 }
 
