@@ -29,7 +29,7 @@ const cli::Verb kVerb{
      {"manifests", "DIR", "", "also write DIR/NAME/X.Y.Z.json and DIR/NAME/psi/, small enough to be committed"},
      {"sign", "KEY", "", "sign SHA256SUMS with this private SSH key (`ssh-keygen -Y sign -n offaxis`)"},
      {"description", "TEXT", "", "one sentence; left out: made from the files"},
-     {"license", "ID|URL", PublishSettings().license, "the data's: a common licence's SPDX identifier, or an address"},
+     {"license", "ID|URL", PublishSettings().license, "a common SPDX identifier or an address"},
      {"url", "URL", PublishSettings().url, "the web address where the version will be found"},
      {"allow-dirty", "", "", "publish although this program was built from changed sources; the manifest will say so"},
      {"creator", "NAME", PublishSettings().creator, "who publishes"}},
