@@ -28,10 +28,13 @@ attacked="--seeds 3 --steps 2500 --latents 6 --beta 16 -q"
 offaxis evaluate original=$dataset $attacked -o "$out/original-evaluation" || { [ $? != 130 ] || exit 130; failed=1; }
 
 measured="--loss bernoulli --codes angles --ladder 0.38 --seed 100 --steps 500 -q"
+reference="--rotation pairs:floor_hue,wall_hue"
+# shellcheck disable=SC2086
+[ -f "$out/original-axes.json" ] || offaxis axes $dataset $measured $reference -o "$out/original-axes.json"
 for name in whole levels free-energy low-rung two-rungs one-hot no-noise block random-rotation ensemble; do
+  # shellcheck disable=SC2086
   [ -f "$out/$name-axes.json" ] ||
-    offaxis axes $dataset+modified:psi="$out/$name/psi.h5" $measured --rotation pairs:floor_hue,wall_hue \
-      -o "$out/$name-axes.json"
+    offaxis axes $dataset+modified:psi="$out/$name/psi.h5" $measured $reference -o "$out/$name-axes.json"
   # An evaluation of its own each: rotated MIG is measured against one R at a time.
   # shellcheck disable=SC2086
   offaxis evaluate $name=$dataset+modified:psi="$out/$name/psi.h5" $attacked -o "$out/$name-evaluation" ||

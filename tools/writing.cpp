@@ -65,9 +65,17 @@ std::vector<std::uint64_t> indicesInFile(const std::string& path, std::uint64_t 
   return rows.rows();
 }
 
+// Of a text with a colon: "A:B" is a range whatever lies here, anything else where it can be no file's name.
+bool isRange(const std::string& text) {
+  if (text.find_first_not_of("0123456789:") == std::string::npos) return true;
+  std::error_code none;
+  return text.find('/') == std::string::npos && !std::filesystem::exists(text, none);
+}
+
 std::vector<std::uint64_t> parseIndices(const std::string& text, std::uint64_t size) {
   std::vector<std::uint64_t> rows;
-  if (const std::size_t colon = text.find(':'); colon != std::string::npos && !std::filesystem::exists(text)) {
+  const std::size_t colon = text.find(':');
+  if (colon != std::string::npos && isRange(text)) {
     const std::uint64_t first = parseUnsigned(text.substr(0, colon), "--indices' first index", 0, size - 1);
     const std::uint64_t last = parseUnsigned(text.substr(colon + 1), "--indices' end (not included)", first + 1, size);
     for (std::uint64_t row = first; row < last; ++row) rows.push_back(row);

@@ -194,6 +194,11 @@ TEST_F(Tables, SpacingsOfXYSquares) {
 }
 
 TEST_F(Tables, Ablations) {
+  std::string original = gaps(result("shapes3d-r-ablations/original-axes.json").at("rungs"), 1, true);
+  original.erase(original.find("(0.") + 1, 1);
+  expectRow("## Ablations on Shapes3D",
+            {"(the original, no psi)", "", "", original, "", "",
+             joined(scores(result("shapes3d-r-ablations/original-evaluation/results.json"), "original"), 3)});
   for (const auto& [name, label] :
        std::map<std::string, std::string>{{"whole", "nothing"},
                                           {"levels", "hues as levels, not angles (`--codes levels`)"},
