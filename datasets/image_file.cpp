@@ -207,6 +207,14 @@ class OwnImageFile final : public ImageFile {
     throw Error(ErrorKind::BadFile, file_.path() + ": " + what, hint);
   }
 
+  FactorKind kindOf(const std::string& name) const {
+    try {
+      return factorKindFromString(name);
+    } catch (const Error& e) {
+      fail(e.what(), e.hint());
+    }
+  }
+
   void readDescription() {
     info_.dataset = file_.stringAttribute("dataset");
     info_.variant = file_.stringAttribute("variant");
@@ -218,12 +226,12 @@ class OwnImageFile final : public ImageFile {
     info_.layout.classesKey = file_.stringAttribute("classes_key");
     info_.layout.binary = file_.integerAttribute("binary") != 0;
     recordedRoot_ = file_.stringAttribute("content_root");
+    if (recordedRoot_.empty()) fail("its attribute content_root is empty", "write it anew");
     try {
       info_.settings = Json::parse(file_.stringAttribute("settings")).get<std::map<std::string, std::string>>();
       std::vector<Factor> factors;
       for (const Json& factor : Json::parse(file_.stringAttribute("factors"))) {
-        factors.push_back({factor.at("name").get<std::string>(),
-                           factorKindFromString(factor.at("kind").get<std::string>()),
+        factors.push_back({factor.at("name").get<std::string>(), kindOf(factor.at("kind").get<std::string>()),
                            factor.at("values").get<std::vector<double>>()});
       }
       if (factors.empty() || factors.size() > kMaxFactors)
@@ -252,6 +260,7 @@ class OwnImageFile final : public ImageFile {
   // Names are shown on terminals, in tables and on pages.
   void requirePlainNames() const {
     const auto require = [&](const std::string& name, const char* what) {
+      if (name.empty()) fail(std::string(what) + " has no name");
       if (printable(name) != name) fail(std::string(what) + " '" + name + "' holds control characters or is not UTF-8");
     };
     require(info_.dataset, "its attribute dataset");
@@ -500,7 +509,7 @@ WriteReport writeImageFile(const Source& source, const std::string& path, const 
       std::min(settings.imagesPerChunk > 0 ? settings.imagesPerChunk : imagesThatFit(kChunkBytes, info.shape), rows);
 
   StagedFile staged(path, settings.overwrite);
-  h5::Writer file(staged.path());
+  h5::Writer file(staged.path(), path);
   writeLabels(file, source, settings.deflateLevel);
   file.createChunked(info.layout.imagesKey, h5::Type::U8, imageDims(info, rows), rowsPerChunk, settings.deflateLevel);
 

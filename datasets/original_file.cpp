@@ -1,7 +1,6 @@
 #include "datasets/original_file.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -115,30 +114,6 @@ const Known& identify(const std::string& path) {
     refuse(path, "it is no original but a file that this program wrote", "use it as it is");
   }
   refuse(path, "it has neither dSprites' imgs and latents/values nor Shapes3D's images and labels");
-}
-
-std::string md5OfFile(const std::string& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
-  if (!file) refuse(path, std::strerror(errno));
-  const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> hash(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
-  bool good = hash && EVP_DigestInit_ex(hash.get(), EVP_md5(), nullptr) == 1;
-  std::vector<std::uint8_t> buffer(std::size_t{1} << 20);
-  for (std::size_t count = buffer.size(); good && count == buffer.size();) {
-    count = std::fread(buffer.data(), 1, buffer.size(), file.get());
-    good = EVP_DigestUpdate(hash.get(), buffer.data(), count) == 1;
-  }
-  if (std::ferror(file.get())) refuse(path, "it cannot be read to its end");
-  std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
-  unsigned bytes = 0;
-  if (!good || EVP_DigestFinal_ex(hash.get(), digest.data(), &bytes) != 1)
-    throw Error(ErrorKind::Unavailable, "OpenSSL cannot compute MD5 on this machine");
-  std::string text;
-  for (unsigned i = 0; i < bytes; ++i) {
-    constexpr char kDigits[] = "0123456789abcdef";
-    text += kDigits[digest[i] >> 4];
-    text += kDigits[digest[i] & 15];
-  }
-  return text;
 }
 
 std::string dimsText(const std::vector<std::uint64_t>& dims) {

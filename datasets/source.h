@@ -59,7 +59,8 @@ class Source {
   virtual ~Source() = default;
   virtual const SourceInfo& info() const = 0;
 
-  // Number of images; smaller than info().grid.size() for a subset.
+  // Number of images; smaller than info().grid.size() for a subset. As many means all of them in the grid's order, row
+  // i at grid index i: subset() could be asked for another order, files and manifests of one are refused.
   virtual std::uint64_t size() const { return info().grid.size(); }
   // The position of row `row` in the full factor grid.
   virtual std::uint64_t gridIndex(std::uint64_t row) const { return row; }

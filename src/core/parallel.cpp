@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <new>
 #include <system_error>
 
 namespace offaxis {
@@ -18,13 +19,17 @@ int hardwareThreads() {
 
 void startThreads(std::vector<std::thread>& threads, int first, int end, std::size_t least,
                   const std::function<void(int)>& work) {
-  for (int worker = first; worker < end; ++worker) {
-    try {
-      threads.emplace_back(work, worker);
-    } catch (const std::system_error& error) {
-      if (threads.size() >= least) return;
+  const auto granted = [&](const std::exception& error) {
+    if (threads.size() < least)
       throw Error(ErrorKind::Failed, std::string("cannot start a thread: ") + error.what(), "use fewer --threads");
-    }
+  };
+  try {
+    if (end > first) threads.reserve(threads.size() + static_cast<std::size_t>(end - first));
+    for (int worker = first; worker < end; ++worker) threads.emplace_back(work, worker);
+  } catch (const std::system_error& error) {
+    granted(error);
+  } catch (const std::bad_alloc& error) {
+    granted(error);
   }
 }
 

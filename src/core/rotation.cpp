@@ -22,8 +22,7 @@ std::vector<std::size_t> chosenFactors(const std::string& list, const FactorGrid
     }
     return chosen;
   }
-  std::stringstream names(list);
-  for (std::string name; std::getline(names, name, ',');) {
+  for (const std::string& name : splitList(list, "the rotation's factors")) {
     const auto found =
         std::find_if(factors.begin(), factors.end(), [&](const Factor& factor) { return factor.name == name; });
     if (found == factors.end()) {

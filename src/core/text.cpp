@@ -1,5 +1,6 @@
 #include "core/text.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -37,6 +38,21 @@ double realOf(std::string_view text) {
 }
 
 }  // namespace
+
+std::vector<std::string> splitList(std::string_view text, const std::string& name) {
+  std::vector<std::string> items;
+  for (std::size_t begin = 0;;) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    items.emplace_back(text.substr(begin, end - begin));
+    if (items.back().empty()) {
+      throw Error(ErrorKind::Usage,
+                  text.empty() ? name + " is empty" : name + " '" + std::string(text) + "' has an empty entry",
+                  "give a list such as A,B");
+    }
+    if (end == text.size()) return items;
+    begin = end + 1;
+  }
+}
 
 std::uint64_t parseUnsigned(std::string_view text, const std::string& name, std::uint64_t lowest,
                             std::uint64_t highest) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace offaxis {
 
@@ -13,6 +14,9 @@ std::uint64_t parseUnsigned(std::string_view text, const std::string& name, std:
 double parseReal(std::string_view text, const std::string& name, double lowest, double highest);
 // The same where `limit` itself is out of range.
 double parseRealBelow(std::string_view text, const std::string& name, double lowest, double limit);
+
+// The items of "a,b", at least one. Throws Error(Usage) for an empty one: "a,", ",a", "".
+std::vector<std::string> splitList(std::string_view text, const std::string& name);
 
 // Whether all of the text is well-formed UTF-8 (Unicode 15, table 3-7).
 bool isUtf8(std::string_view text);

@@ -55,7 +55,7 @@ std::string difference(const std::string& there, const std::string& here) {
 
 void saveCheckpoint(const std::string& path, const std::string& identity, const NamedTensors& tensors) {
   StagedFile staged(path, Overwrite::Replace);
-  h5::Writer writer(staged.path());
+  h5::Writer writer(staged.path(), path);
   writer.writeAttribute("format", std::string(kFormat));
   writer.writeAttribute("version", kVersion);
   writer.writeAttribute("identity", identity);

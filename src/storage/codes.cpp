@@ -70,8 +70,9 @@ Codes readCodes(const std::string& path) {
 void writeCodes(const std::string& path, const Codes& codes, Overwrite overwrite) {
   StagedFile staged(path, overwrite);
   const std::vector<float> narrow(codes.codes.begin(), codes.codes.end());
-  writeNpz(staged.path(), {{"codes", arrayOf(NpyType::F32, {codes.count, codes.latents}, narrow)},
-                           {"factors", arrayOf(NpyType::I64, {codes.count, codes.factorCount}, codes.factors)}});
+  writeNpz(staged.path(), path,
+           {{"codes", arrayOf(NpyType::F32, {codes.count, codes.latents}, narrow)},
+            {"factors", arrayOf(NpyType::I64, {codes.count, codes.factorCount}, codes.factors)}});
   staged.commit();
 }
 

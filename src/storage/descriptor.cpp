@@ -45,7 +45,11 @@ void cannotWrite(const std::string& target, const std::string& why, const std::s
 }
 
 void cannotWrite(const std::string& target, int code) {
-  cannotWrite(target, std::strerror(code), code == ENOSPC || code == EDQUOT ? "free some space" : "");
+  cannotWrite(target, std::strerror(code), hintFor(code));
+}
+
+std::string hintFor(int code) {
+  return code == ENOSPC || code == EDQUOT ? "free some space" : "";
 }
 
 void writeAll(const Descriptor& file, const void* data, std::size_t bytes, const std::string& target) {

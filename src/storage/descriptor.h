@@ -33,6 +33,8 @@ void requireRegular(const Descriptor& file, const std::string& path);
 // Throw Error(CannotWrite) that names `target`, the name that people know the file by: for a reason, or for an errno.
 [[noreturn]] void cannotWrite(const std::string& target, const std::string& why, const std::string& hint = {});
 [[noreturn]] void cannotWrite(const std::string& target, int code);
+// What to do about such an errno; empty where that is not plain.
+std::string hintFor(int code);
 
 // All of it, or Error(CannotWrite).
 void writeAll(const Descriptor& file, const void* data, std::size_t bytes, const std::string& target);

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "storage/deflate.h"
+#include "storage/descriptor.h"
 
 namespace offaxis::h5 {
 namespace {
@@ -167,6 +168,12 @@ Handle fileAccess() {
 
 }  // namespace
 
+std::string libraryVersion() {
+  unsigned major = 0, minor = 0, release = 0;
+  H5get_libversion(&major, &minor, &release);
+  return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(release);
+}
+
 bool Handle::reset() {
   if (id_ < 0) return true;
   quiet();
@@ -211,7 +218,7 @@ std::size_t sizeOf(Type type) {
 
 // ---------------------------------------------------------------------------------------------------- Writer
 
-Writer::Writer(const std::string& path) : path_(path) {
+Writer::Writer(const std::string& path, const std::string& target) : target_(target.empty() ? path : target) {
   quiet();
   errno = 0;
   const Handle creation(H5Pcreate(H5P_FILE_CREATE));
@@ -225,8 +232,7 @@ void Writer::fail(const std::string& what) {
   // After a failed write the library cannot close the file either (1.10 crashes when asked again): let go of it.
   for (Chunked& chunked : chunked_) chunked.dataset.release();
   file_.release();
-  throw Error(ErrorKind::CannotWrite, "cannot write '" + path_ + "': " + what +
-                                          (code != 0 ? std::string(" (") + std::strerror(code) + ")" : ""));
+  cannotWrite(target_, what + (code != 0 ? std::string(" (") + std::strerror(code) + ")" : ""), hintFor(code));
 }
 
 Handle Writer::createDataset(const std::string& name, Type type, const std::vector<std::uint64_t>& dims,

@@ -13,6 +13,9 @@
 
 namespace offaxis::h5 {
 
+// "1.10.8", of the library that runs.
+std::string libraryVersion();
+
 // Owns one identifier of any kind.
 class Handle {
  public:
@@ -46,11 +49,11 @@ struct DatasetShape {
   std::vector<std::uint64_t> dims;
 };
 
-// Writes one file. Every failure throws Error(CannotWrite) naming the path; the caller stages the path
-// (storage/staged.h).
+// Writes one file. Every failure throws Error(CannotWrite) naming `target`, the name that people know it by; the caller
+// stages the path (storage/staged.h).
 class Writer {
  public:
-  explicit Writer(const std::string& path);
+  explicit Writer(const std::string& path, const std::string& target = {});  // empty: `path`
 
   // Contiguous, for small arrays. Groups in `name` ("latents/values") are made as needed.
   void writeArray(const std::string& name, Type type, const std::vector<std::uint64_t>& dims, const void* data);
@@ -79,7 +82,7 @@ class Writer {
   void writeAttribute(const std::string& name, hid_t type, const void* data);
   [[noreturn]] void fail(const std::string& what);
 
-  std::string path_;
+  std::string target_;
   Handle file_;
   std::vector<Chunked> chunked_;
 };

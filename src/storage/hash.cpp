@@ -33,17 +33,21 @@ void check(int result) {
   if (result != 1) throw Error(ErrorKind::Unavailable, "OpenSSL cannot compute SHA-256 on this machine");
 }
 
+std::string hexOf(const std::uint8_t* bytes, std::size_t count) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(2 * count);
+  for (std::size_t i = 0; i < count; ++i) {
+    text += kDigits[bytes[i] >> 4];
+    text += kDigits[bytes[i] & 15];
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string toHex(const Digest& digest) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(2 * digest.size());
-  for (const std::uint8_t byte : digest) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
+  return hexOf(digest.data(), digest.size());
 }
 
 struct Sha256::State {
@@ -96,14 +100,36 @@ Digest sha256Of(const void* data, std::size_t bytes) {
   return Sha256().update(data, bytes).finish();
 }
 
-Digest sha256OfFile(const std::string& path) {
+namespace {
+
+// Calls use(data, bytes) for all of a file, piece by piece.
+template <typename Use>
+void streamFile(const std::string& path, const Use& use) {
   const Descriptor file(path, O_RDONLY | O_NONBLOCK);
   requireRegular(file, path);
   std::vector<std::uint8_t> buffer(std::size_t{1} << 20);
+  while (const std::size_t count = readSome(file, buffer.data(), buffer.size(), path)) use(buffer.data(), count);
+}
+
+}  // namespace
+
+Digest sha256OfFile(const std::string& path) {
   Sha256 hash;
-  while (const std::size_t count = readSome(file, buffer.data(), buffer.size(), path))
-    hash.update(buffer.data(), count);
+  streamFile(path, [&](const std::uint8_t* data, std::size_t bytes) { hash.update(data, bytes); });
   return hash.finish();
+}
+
+std::string md5OfFile(const std::string& path) {
+  const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> hash(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
+  bool good = hash && EVP_DigestInit_ex(hash.get(), EVP_md5(), nullptr) == 1;
+  streamFile(path, [&](const std::uint8_t* data, std::size_t bytes) {
+    good = good && EVP_DigestUpdate(hash.get(), data, bytes) == 1;
+  });
+  std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
+  unsigned bytes = 0;
+  if (!good || EVP_DigestFinal_ex(hash.get(), digest.data(), &bytes) != 1)
+    throw Error(ErrorKind::Unavailable, "OpenSSL cannot compute MD5 on this machine");
+  return hexOf(digest.data(), bytes);
 }
 
 RowHasher::RowHasher(ImageShape shape, std::size_t factorCount) : imageBytes_(shape.bytes()) {

@@ -39,6 +39,9 @@ class Sha256 {
 Digest sha256Of(const void* data, std::size_t bytes);
 // Streams the file. Throws Error(BadFile) where it cannot be read.
 Digest sha256OfFile(const std::string& path);
+// In hexadecimal, for files that are known by it; it says nothing against forgery. Throws Error(BadFile) likewise, and
+// Error(Unavailable) where OpenSSL was built or set up without it.
+std::string md5OfFile(const std::string& path);
 
 // Content hashing, version 1. All integers little-endian.
 //   row digest = SHA-256("offaxis.row.1\n", u32 dtype = 1 (uint8), u32 H, u32 W, u32 C, K x f64 label values, H*W*C

@@ -314,10 +314,10 @@ std::vector<std::string> npzMembers(const std::string& path) {
   return names;
 }
 
-void writeNpz(const std::string& path, const std::vector<std::pair<std::string, NpyArray>>& members) {
-  auto fail = [&](const std::string& why) {
-    throw Error(ErrorKind::CannotWrite, "cannot write '" + path + "': " + why);
-  };
+void writeNpz(const std::string& path, const std::string& target,
+              const std::vector<std::pair<std::string, NpyArray>>& members) {
+  const auto fail = [&](const std::string& why) { cannotWrite(target, why, hintFor(errno)); };
+  errno = 0;
   int code = 0;
   zip_t* archive = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code);
   if (!archive) {

@@ -48,7 +48,8 @@ class NpyStream {
 };
 
 // Writes the members, in order, deflated, without time stamps; replaces `path` (the caller stages it). Throws
-// Error(CannotWrite).
-void writeNpz(const std::string& path, const std::vector<std::pair<std::string, NpyArray>>& members);
+// Error(CannotWrite) that names `target`, the name that people know it by.
+void writeNpz(const std::string& path, const std::string& target,
+              const std::vector<std::pair<std::string, NpyArray>>& members);
 
 }  // namespace offaxis

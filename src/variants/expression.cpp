@@ -111,32 +111,39 @@ const std::vector<VariantKind>& variantKinds() {
   static const std::vector<VariantKind> kKinds{
       {"modified", "the perturbation psi that `offaxis manipulate` trained", "psi=FILE",
        [](SourcePtr parent, KeyValues& settings) {
-         return withPsi(std::move(parent), settings.required("psi", "+modified:psi=RUN/psi.h5"));
+         return withPsi(std::move(parent),
+                        settings.required("psi", "+modified:psi=RUN/psi.h5, or --variant modified --psi RUN/psi.h5"));
        }},
       {"noise", "independent uniform noise on the integers of the same budget", "eps=E, seed=N (0)",
        [](SourcePtr parent, KeyValues& settings) {
-         const Budget budget = Budget::parse(settings.required("eps", "+noise:eps=0.1,seed=0"));
+         const Budget budget =
+             Budget::parse(settings.required("eps", "+noise:eps=0.1,seed=0, or --variant noise --eps 0.1"));
          return withNoise(std::move(parent), budget, settings.integer("seed", 0, 0, UINT64_MAX));
        }},
       {"scrambled", "control: psi's deltas in random places with random signs, noise of the same norms",
        "psi=FILE, seed=N (0)",
        [](SourcePtr parent, KeyValues& settings) {
-         const std::string psi = settings.required("psi", "+scrambled:psi=RUN/psi.h5");
+         const std::string psi =
+             settings.required("psi", "+scrambled:psi=RUN/psi.h5, or --variant scrambled --psi RUN/psi.h5");
          return withScrambledPsi(std::move(parent), psi, settings.integer("seed", 0, 0, UINT64_MAX));
        }},
       {"permuted", "control: each image gets psi's deltas of another one", "psi=FILE, seed=N (0)",
        [](SourcePtr parent, KeyValues& settings) {
-         const std::string psi = settings.required("psi", "+permuted:psi=RUN/psi.h5");
+         const std::string psi =
+             settings.required("psi", "+permuted:psi=RUN/psi.h5, or --variant permuted --psi RUN/psi.h5");
          return withPermutedPsi(std::move(parent), psi, settings.integer("seed", 0, 0, UINT64_MAX));
        }},
       {"separable", "control: psi reduced to a sum of one pattern per factor, as strong as psi", "psi=FILE",
        [](SourcePtr parent, KeyValues& settings) {
-         return withSeparablePsi(std::move(parent), settings.required("psi", "+separable:psi=RUN/psi.h5"));
+         return withSeparablePsi(
+             std::move(parent),
+             settings.required("psi", "+separable:psi=RUN/psi.h5, or --variant separable --psi RUN/psi.h5"));
        }},
       {"unaligned", "control: psi's deltas under random signs, block by block, the same for all images",
        "psi=FILE, seed=N (0)",
        [](SourcePtr parent, KeyValues& settings) {
-         const std::string psi = settings.required("psi", "+unaligned:psi=RUN/psi.h5");
+         const std::string psi =
+             settings.required("psi", "+unaligned:psi=RUN/psi.h5, or --variant unaligned --psi RUN/psi.h5");
          return withUnalignedPsi(std::move(parent), psi, settings.integer("seed", 0, 0, UINT64_MAX));
        }},
   };

@@ -33,7 +33,7 @@ std::string layerName(std::size_t index, const char* part) {
 
 void PsiNetwork::save(const std::string& path, Overwrite overwrite) const {
   StagedFile staged(path, overwrite);
-  h5::Writer file(staged.path());
+  h5::Writer file(staged.path(), path);
   file.writeAttribute("format", kFormat);
   file.writeAttribute("version", versionOf(*this));
   file.writeAttribute("dataset", dataset);
@@ -139,7 +139,11 @@ PsiNetwork PsiNetwork::load(const std::string& path) {
   std::string kinds = file.stringAttribute("factor_kinds");
   for (std::size_t start = 0; start <= kinds.size();) {
     const std::size_t comma = std::min(kinds.find(',', start), kinds.size());
-    net.features.factorKinds.push_back(factorKindFromString(kinds.substr(start, comma - start)));
+    try {
+      net.features.factorKinds.push_back(factorKindFromString(kinds.substr(start, comma - start)));
+    } catch (const Error& error) {
+      refuse(error.what());
+    }
     start = comma + 1;
   }
   net.features.oneHot = file.hasAttribute("one_hot") && file.integerAttribute("one_hot") != 0;

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 #include "core/error.h"
 
 namespace offaxis {
@@ -70,6 +73,12 @@ TEST(ParseReal, BelowALimitRefusesTheLimit) {
   EXPECT_EQ(parseRealBelow("0", "x", 0, 1e6), 0);
   for (const char* text : {"1e6", "-1", "", "nan", "inf", "1x"})
     EXPECT_THROW(parseRealBelow(text, "x", 0, 1e6), Error) << text;
+}
+
+TEST(SplitList, TakesItemsThatAreNotEmpty) {
+  EXPECT_EQ(splitList("a", "x"), std::vector<std::string>{"a"});
+  EXPECT_EQ(splitList("a,b c,d", "x"), (std::vector<std::string>{"a", "b c", "d"}));
+  for (const char* text : {"", ",", "a,", ",a", "a,,b"}) EXPECT_THROW(splitList(text, "x"), Error) << text;
 }
 
 TEST(Utf8, IsWellFormedOrNot) {

@@ -25,7 +25,7 @@ const NpyArray kFactors = arrayOf<std::int32_t>(NpyType::I32, {3, 2}, {0, 1, 2, 
 TEST(Codes, KeepDoublePrecision) {
   const TemporaryDirectory d;
   const std::vector<double> values{1 + 1e-15, -2.5, 1e-300};
-  writeNpz(d / "c.npz", {{"codes", arrayOf(NpyType::F64, {3, 1}, values)}, {"factors", kFactors}});
+  writeNpz(d / "c.npz", d / "c.npz", {{"codes", arrayOf(NpyType::F64, {3, 1}, values)}, {"factors", kFactors}});
   const Codes codes = readCodes(d / "c.npz");
   EXPECT_EQ(codes.codes, values);
   EXPECT_EQ(codes.factors, (std::vector<std::int64_t>{0, 1, 2, 0, 1, 1}));
@@ -52,7 +52,7 @@ TEST(Codes, WrittenAsFloatsAndReadAgain) {
 TEST(Codes, RefuseWhatIsNotCodes) {
   const TemporaryDirectory d;
   const auto refuses = [&](const std::string& says, const NpyArray& codes, const NpyArray& factors) {
-    writeNpz(d / "c.npz", {{"codes", codes}, {"factors", factors}});
+    writeNpz(d / "c.npz", d / "c.npz", {{"codes", codes}, {"factors", factors}});
     expectError(ErrorKind::BadFile, says, [&] { readCodes(d / "c.npz"); });
   };
   const auto floats = [](std::vector<std::uint64_t> dims, const std::vector<float>& values) {
@@ -66,7 +66,7 @@ TEST(Codes, RefuseWhatIsNotCodes) {
   refuses("float32 or float64", kFactors, kFactors);
   refuses("int32 or int64", floats({3, 2}, std::vector<float>(6, 1)), floats({3, 2}, std::vector<float>(6, 1)));
   refuses("do not fit together", floats({3, 0}, {}), kFactors);
-  writeNpz(d / "c.npz", {{"codes", floats({3, 1}, {1, 2, 3})}});
+  writeNpz(d / "c.npz", d / "c.npz", {{"codes", floats({3, 1}, {1, 2, 3})}});
   expectError(ErrorKind::BadFile, "factors", [&] { readCodes(d / "c.npz"); });
 }
 

@@ -53,7 +53,7 @@ void expectRefused(const std::string& part, const std::string& content, std::uin
 
 TEST(Npz, RoundTrips) {
   const TemporaryDirectory directory;
-  writeNpz(directory / "a.npz", sample());
+  writeNpz(directory / "a.npz", directory / "a.npz", sample());
   EXPECT_EQ(npzMembers(directory / "a.npz"), (std::vector<std::string>{"codes", "factors", "scalar", "none", "small"}));
   for (const auto& [name, array] : sample()) {
     const NpyArray back = readNpz(directory / "a.npz", name);
@@ -67,10 +67,10 @@ TEST(Npz, RoundTrips) {
 
 TEST(Npz, SameBytesInEveryTimeZoneAndAtEveryTime) {
   const TemporaryDirectory directory;
-  writeNpz(directory / "a.npz", sample());
+  writeNpz(directory / "a.npz", directory / "a.npz", sample());
   ::setenv("TZ", "Pacific/Auckland", 1);
   ::tzset();
-  writeNpz(directory / "b.npz", sample());
+  writeNpz(directory / "b.npz", directory / "b.npz", sample());
   ::unsetenv("TZ");
   ::tzset();
   const std::string bytes = bytesOf(directory / "a.npz");
@@ -83,7 +83,7 @@ TEST(Npz, SameBytesInEveryTimeZoneAndAtEveryTime) {
 // and array(7, dtype="u1").
 TEST(Npz, MembersAreTheBytesThatNumpyWrites) {
   const TemporaryDirectory directory;
-  writeNpz(directory / "a.npz", sample());
+  writeNpz(directory / "a.npz", directory / "a.npz", sample());
   int code = 0;
   zip_t* archive = zip_open((directory / "a.npz").c_str(), ZIP_RDONLY, &code);
   ASSERT_NE(archive, nullptr);
@@ -102,7 +102,7 @@ TEST(Npz, MembersAreTheBytesThatNumpyWrites) {
 
 TEST(Npz, StreamsInPiecesOfAnySize) {
   const TemporaryDirectory directory;
-  writeNpz(directory / "a.npz", sample());
+  writeNpz(directory / "a.npz", directory / "a.npz", sample());
   const NpyArray whole = readNpz(directory / "a.npz", "codes");
   for (const std::uint64_t piece : {1U, 7U, 48U}) {
     NpyStream stream(directory / "a.npz", "codes", 1000);
@@ -181,12 +181,13 @@ TEST(Npz, RefusesWhatItMustNotRead) {
 
 TEST(Npz, SaysWhichArraysThereAre) {
   const TemporaryDirectory directory;
-  writeNpz(directory / "a.npz", sample());
+  writeNpz(directory / "a.npz", directory / "a.npz", sample());
   expectError(ErrorKind::BadFile, "codes, factors", [&] { readNpz(directory / "a.npz", "latents"); });
   expectError(ErrorKind::BadFile, "none.npz", [&] { readNpz(directory / "none.npz", "x"); });
   putBytes(directory / "text.npz", "hello");
   expectError(ErrorKind::BadFile, "text.npz", [&] { npzMembers(directory / "text.npz"); });
-  expectError(ErrorKind::CannotWrite, "no/such", [&] { writeNpz(directory / "no/such.npz", sample()); });
+  expectError(ErrorKind::CannotWrite, "asked for.npz",
+              [&] { writeNpz(directory / "no/such.npz", "asked for.npz", sample()); });
 }
 
 // A bomb by its true size: 64 MB of zeros in 64 kB. By its declared size: 1 GB that 100 bytes cannot hold.
@@ -211,7 +212,7 @@ TEST(Npz, BombsAreRefusedBeforeMemoryIsTaken) {
 
 TEST(Npz, DamageIsNoticed) {
   const TemporaryDirectory directory;
-  writeNpz(directory / "whole.npz", sample());
+  writeNpz(directory / "whole.npz", directory / "whole.npz", sample());
   const std::string whole = bytesOf(directory / "whole.npz");
   const std::string path = directory / "bad.npz";
   for (std::size_t length = 0; length < whole.size(); length += 7) {
@@ -235,7 +236,7 @@ TEST(Npz, DamageIsNoticed) {
 
 TEST(Npz, NumpyReadsItAndIsRead) {
   const TemporaryDirectory directory;
-  writeNpz(directory / "a.npz", sample());
+  writeNpz(directory / "a.npz", directory / "a.npz", sample());
   putBytes(directory / "np.py",
            "import numpy as np\n"
            "a = np.load('" +

@@ -50,4 +50,13 @@ inline void rewriteAttribute(const std::string& path, const std::string& name, s
   H5Fclose(file);
 }
 
+// Replaces all values of an array of doubles.
+inline void rewriteVector(const std::string& path, const std::string& name, const double* values) {
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+  const hid_t array = H5Dopen2(file, name.c_str(), H5P_DEFAULT);
+  EXPECT_GE(H5Dwrite(array, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), 0);
+  H5Dclose(array);
+  H5Fclose(file);
+}
+
 }  // namespace offaxis::testing

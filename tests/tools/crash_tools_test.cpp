@@ -186,6 +186,8 @@ TEST(Crash, AFullDiskLeavesNothingOfEmit) {
     const std::uint64_t size = 4 + kilobytes * static_cast<std::uint64_t>(i) / kFullDisks;
     const Outcome outcome = onSmallDisk(d / "disk", size, "offaxis " + kNoise + " -o " + (d / "disk/x.h5"));
     expectOneClearError(outcome, std::to_string(size) + " kB");
+    EXPECT_NE(outcome.err.find("disk/x.h5'"), std::string::npos) << "the name that was asked for: " << outcome.err;
+    EXPECT_NE(outcome.err.find("free some space"), std::string::npos) << outcome.err;
     EXPECT_EQ(outcome.out, "") << "left behind";
   }
   EXPECT_EQ(
