@@ -28,7 +28,6 @@ constexpr std::uint64_t kMostQueries = 100000;  // their images are held in memo
 
 const cli::Verb kVerb{
     "verify",
-    "check that a modified dataset kept its factors and its budget",
     "Compares every image and label of FILE with the original's: same keys, shape, number, factors and labels in the\n"
     "same order; no two different images became equal, equal ones stayed equal; no pixel moved by more than the\n"
     "budget; every image is still nearest to its own original among all that differ in one factor. Exit code 1 where\n"
@@ -66,7 +65,7 @@ SourcePtr openModified(const std::string& text) {
 }
 
 // The same rows of the original, so that a part of the grid is compared with that part.
-SourcePtr openOriginalOf(const Source& modified, const std::string& name, const std::string& text) {
+SourcePtr openOriginalOf(const Source& modified, const std::string& name, const std::string& text) try {
   PublishedFile described = publishedFileOf(modified);
   described.file.path = name;
   const std::string rows = std::exchange(described.rows, std::string());
@@ -74,6 +73,12 @@ SourcePtr openOriginalOf(const Source& modified, const std::string& name, const 
   if (rows.empty() || original->info().grid != modified.info().grid) return original;
   described.rows = rows;
   return openOriginal(described, text);
+} catch (const Error& error) {
+  // What nobody said on the command line, the file did.
+  if (error.kind() != ErrorKind::Usage || !text.empty() || !exists(name)) throw;
+  throw Error(ErrorKind::BadFile,
+              "the original of " + name + ", as it describes itself, cannot be made: " + error.what(),
+              "name it with --original");
 }
 
 int budgetOf(const std::string& name, const std::string& text) {

@@ -133,12 +133,12 @@ struct LinearResponse {
 // B is estimated by least squares on each of 8 parts of `samples` images drawn by Philox(seed, "response-sample"), and
 // gram is the mean of B_f^T B_g over parts f != g: their sampling errors are independent, so they do not add to it. The
 // source must hold its full grid. Throws Error(Usage) where it does not, where no factor has a coordinate, or for fewer
-// than 256 samples.
+// samples than 256 or 32 (D + 1).
 LinearResponse linearResponse(const Source& source, std::uint64_t samples, std::uint64_t seed, const Context& context);
 
 // The rotations that mix what the images show most: 45 degrees on every pair of the factors, at most three, whose
 // patterns together hold at least a tenth of the strongest factor's squared norm, in the grid's order;
-// "pairs:a,b;pairs:b,c; pairs:a,c" for rotationSpecs(). Factors within a twentieth of each other tie, and the first
+// "pairs:a,b;pairs:b,c;pairs:a,c" for rotationSpecs(). Factors within a twentieth of each other tie, and the first
 // ones are taken. Weaker factors are so different from the strongest that a VAE keeps them apart anyway (our design).
 // Throws Error(Usage) where fewer than two factors are that strong.
 std::string mixingRotations(const LinearResponse& response);

@@ -21,9 +21,8 @@ enum class RestraintScope { Images, Pixels };
 // a canonical index share its restraints. An image that no strength separates does not exist: at 0 it is its own
 // original, or equal to it wherever that tells it from a rival. Restraints that `psi` has already are left out of
 // account. Throws Error(BadFile) where psi does not fit an original, Error(Usage) for Pixels of a part of a dataset,
-// Error(Interrupted). Memory: as
-// measureSeparation(), and the originals that differ from one image in one factor, a set for each thread. The result
-// does not depend on the threads.
+// Error(Interrupted). Memory: as measureSeparation(), and the originals that differ from one image in one factor, a set
+// for each thread. The result does not depend on the threads.
 std::vector<PsiRestraint> restraintsFor(PsiNetwork psi, const std::vector<SourcePtr>& originals, RestraintScope scope,
                                         const Context& context);
 

@@ -182,13 +182,15 @@ Json verifyCandidates(const PublishSettings& settings, std::vector<Candidate>& c
     const SourcePtr original = originalOf(candidate, settings.original);
     std::string& originalRoot = originalRoots[described.originalExpression()];
     if (originalRoot.empty()) originalRoot = toHex(contentRoot(*original, context));
-    if (described.variant == "original") {
-      // The reduction and the settings are not in the content root.
-      if (!described.settings.empty() || original->info().reduction != described.reduction)
-        throw Error(
-            ErrorKind::BadFile,
-            "'" + candidate.path + "' says settings or a reduction that " + described.originalExpression() + " has not",
-            "write it anew with `offaxis render`");
+    // The reduction and the settings are not in the content root.
+    const bool unmodified = described.variant == "original";
+    if (original->info().reduction != described.reduction || (unmodified && !described.settings.empty())) {
+      throw Error(
+          ErrorKind::BadFile,
+          "'" + candidate.path + "' says settings or a reduction that " + described.originalExpression() + " has not",
+          "write it anew with `offaxis " + std::string(unmodified ? "render`" : "emit`"));
+    }
+    if (unmodified) {
       if (originalRoot == described.contentRoot) continue;
       throw Error(ErrorKind::BadFile, "'" + candidate.path + "' is not " + described.originalExpression() +
                                           ": content root " + described.contentRoot + " instead of " + originalRoot);

@@ -29,7 +29,9 @@ std::string sizeCategory(std::uint64_t images) {
   if (images < 1000) return "n<1K";
   if (images < 10000) return "1K<n<10K";
   if (images < 100000) return "10K<n<100K";
-  return images < 1000000 ? "100K<n<1M" : "1M<n<10M";
+  if (images < 1000000) return "100K<n<1M";
+  if (images < 10000000) return "1M<n<10M";
+  return images < 100000000 ? "10M<n<100M" : "100M<n<1B";
 }
 
 // What Hugging Face reads. Its loader takes HDF5 files whose datasets all have their rows on axis 0, as ours have.

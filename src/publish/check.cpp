@@ -84,6 +84,12 @@ class VersionCheck {
       : directory_(directory), settings_(settings), context_(context) {}
 
   CheckReport run() {
+    std::error_code none;
+    if (fs::is_regular_file(directory_, none)) {
+      throw Error(ErrorKind::BadFile, "'" + directory_ + "' is a file, and no published version",
+                  "give the directory <name>/<version> that `offaxis publish` made; of a manifest alone, `offaxis "
+                  "reproduce` makes the data");
+    }
     if (!fs::is_regular_file(fs::symlink_status(full(kSums)))) {
       throw Error(ErrorKind::BadFile, "'" + directory_ + "' is no published version: it has no " + kSums,
                   "give the directory <name>/<version> that `offaxis publish` made");

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstring>
-#include <set>
+#include <map>
 #include <sstream>
 
 #include "publish/descriptions.h"
@@ -69,14 +69,15 @@ std::string commonLicense(const std::string& identifier) {
 }
 
 Json sizes(const Manifest& manifest) {
-  std::set<std::string> all;
+  std::map<std::string, std::size_t> filesOf;
   std::uint64_t bytes = manifest.index.bytes;
   for (const PublishedFile& file : manifest.files) {
     bytes += file.file.bytes;
-    all.insert(std::to_string(file.images) + " images of " + toString(file.shape) + " in each of " +
-               std::to_string(manifest.files.size()) + " files");
+    ++filesOf[std::to_string(file.images) + " images of " + toString(file.shape)];
   }
-  all.insert(std::to_string(bytes) + " B");
+  Json all = Json::array();
+  for (const auto& [images, files] : filesOf) all.push_back(images + " in each of " + std::to_string(files) + " files");
+  all.push_back(std::to_string(bytes) + " B");
   return all;
 }
 

@@ -262,7 +262,8 @@ struct Version {
   // The file beside the manifest, else what the manifest says made anew.
   SourcePtr open(const PublishedFile& file) const {
     const fs::path beside = fs::path(path).parent_path() / file.file.path;
-    if (fs::is_regular_file(beside)) return openImageFile(beside.string());
+    std::error_code none;
+    if (fs::is_regular_file(beside, none)) return openImageFile(beside.string());
     return remake(file, manifest, {path, {}, {}});
   }
 };
@@ -384,13 +385,14 @@ class VersionDiff {
 
 // The manifest that `path` is or holds; empty where it is neither.
 std::string manifestOf(const std::string& path) {
-  if (fs::is_directory(path)) {
+  std::error_code none;  // what cannot be looked at is no file: an expression can be longer than any file's name
+  if (fs::is_directory(path, none)) {
     const std::string manifest = (fs::path(path) / "manifest.json").string();
-    if (fs::is_regular_file(manifest)) return manifest;
+    if (fs::is_regular_file(manifest, none)) return manifest;
     throw Error(ErrorKind::BadFile, "'" + path + "' is no published version: it has no manifest.json",
                 "give the directory <name>/<version> that `offaxis publish` made");
   }
-  return fs::path(path).extension() == ".json" && fs::is_regular_file(path) ? path : std::string();
+  return fs::path(path).extension() == ".json" && fs::is_regular_file(path, none) ? path : std::string();
 }
 
 DiffReport diffSources(const DiffSettings& settings, const Context& context) {

@@ -321,7 +321,12 @@ SourcePtr openOriginal(const PublishedFile& file, const std::string& original) {
                 "give the imported file with --original FILE.h5 (`offaxis import` writes it)");
   }
   if (!file.rows.empty() && source->size() == source->info().grid.size()) {
-    source = subset(source, rowsFromText(file.rows, source->size()));
+    std::vector<std::uint64_t> rows = rowsFromText(file.rows, source->size());
+    // Whatever holds as many images as the grid is taken to hold them in its order (datasets/source.h).
+    if (rows.size() == source->size())
+      throw Error(ErrorKind::BadFile,
+                  "the list of rows is damaged: it has as many as the whole set, which has no list");
+    source = subset(source, std::move(rows));
   }
   return source;
 }

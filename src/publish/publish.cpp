@@ -259,11 +259,9 @@ void fillVersion(VersionWriter& writer, std::vector<Candidate>& candidates,
 }  // namespace
 
 Json buildCircumstances(const std::string& program) {
-  unsigned major = 0, minor = 0, release = 0;
-  H5get_libversion(&major, &minor, &release);
   return {{"program", program},
           {"compiler", __VERSION__},
-          {"hdf5", std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(release)},
+          {"hdf5", h5::libraryVersion()},
           {"deflate", deflateLibrary()},
           {"openssl", OpenSSL_version(OPENSSL_VERSION)}};
 }

@@ -20,7 +20,8 @@ std::string findPsi(const Manifest& manifest, const RemakeSettings& settings, co
   }
   std::string wrong;
   for (const std::string& path : candidates) {
-    if (!fs::is_regular_file(path)) continue;
+    std::error_code none;
+    if (!fs::is_regular_file(path, none)) continue;
     if (toHex(sha256OfFile(path)) == sha256) return path;
     wrong = path;
   }

@@ -656,6 +656,16 @@ TEST_F(Publish, FilesThatHoldAnIndexTwiceAreRefused) {
   expectError(ErrorKind::BadFile, "twice.h5' holds index 3 twice, in rows 3 and 5", [&] { publish("1.0.0"); });
 }
 
+TEST_F(Publish, SizesAreThoseOfTheFiles) {
+  write(*rowsOf("xysquares:spacing=1,size=32"), "large.h5");
+  settings_.files.push_back(directory_ / "large.h5");
+  publish();
+  const Json sizes = Json::parse(bytesOf(versionPath("datacite.json"))).at("sizes");
+  ASSERT_EQ(sizes.size(), 3u) << sizes;
+  EXPECT_EQ(sizes[0], "600 images of 16x16x3 in each of 2 files");
+  EXPECT_EQ(sizes[1], "600 images of 32x32x3 in each of 1 files");
+}
+
 TEST(Manifest, RowsAreRanges) {
   EXPECT_EQ(rowsFromText("0:3,7,5:6", 8), (std::vector<std::uint64_t>{0, 1, 2, 7, 5}));
   for (const char* bad : {"", "1:", ":2", "2:1", "3:3", "8", "0:9", "a", "1,,2", "1,", "-1", "0:8,0:8"}) {
@@ -664,6 +674,19 @@ TEST(Manifest, RowsAreRanges) {
   const SourcePtr all = openSource("xysquares:spacing=1,size=16");
   EXPECT_EQ(rowsText(*all), "");
   EXPECT_EQ(rowsText(*subset(all, {4, 5, 6, 1, 9, 10})), "4:7,1,9:11");
+}
+
+// All rows in another order would be taken for all rows in the grid's.
+TEST(Manifest, AllRowsInAnotherOrderAreRefused) {
+  PublishedFile file;
+  file.dataset = "xysquares:spacing=1";
+  file.variant = "original";
+  file.reduction = 1;
+  file.shape = openSource(file.dataset)->info().shape;
+  file.rows = "1:5,0";
+  EXPECT_EQ(openOriginal(file, "")->size(), 5u);
+  file.rows = "1:262144,0";
+  expectError(ErrorKind::BadFile, "rows is damaged", [&] { openOriginal(file, ""); });
 }
 
 TEST(Manifest, SafePaths) {

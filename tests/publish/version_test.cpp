@@ -365,6 +365,14 @@ TEST_F(Version, OriginalsWithFalseSettingsAreTheFilesFault) {
   }
 }
 
+TEST_F(Version, VariantsWithAFalseReductionAreTheFilesFault) {
+  MemorySource source(*openImageFile(directory_ / "noise.h5"));
+  source.info_.reduction = 3;
+  write(source, "spoiled.h5");
+  settings_.files = {directory_ / "x.h5", directory_ / "spoiled.h5"};
+  expectError(ErrorKind::BadFile, "spoiled.h5' says settings or a reduction", [&] { publish(); });
+}
+
 TEST_F(Version, ImportedOriginalsAreGivenByHand) {
   PublishedFile described = publishedFileOf(*rowsOf(kDataset));
   described.file.path = "it";
