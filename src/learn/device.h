@@ -7,9 +7,9 @@
 
 namespace offaxis {
 
-// "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:N". The first
-// call of a program puts a GPU to float32, see learn/precision.h. Throws Error(Usage) for anything else and
-// Error(Unavailable) where that GPU, or a LibTorch that can use one, is missing.
+// "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:N". The first call of a program puts a GPU to float32, see
+// learn/precision.h. Throws Error(Usage) for anything else and Error(Unavailable) where that GPU, or a LibTorch that
+// can use one, is missing.
 torch::Device openDevice(const std::string& name);
 
 // "cpu", "cuda:0"

@@ -26,6 +26,11 @@ Codes encodeAll(const SourcePtr& source, const std::string& runDirectory, const 
     throw Error(ErrorKind::BadFile, runDirectory + " holds a supervised " + trained.model + ", which has no codes",
                 "encode with an autoencoder or pcl; `offaxis evaluate --models probe` gives a probe's accuracies");
   }
+  for (const std::uint64_t row : settings.rows) {
+    if (row < source->size()) continue;
+    throw Error(ErrorKind::Usage, "there is no row " + std::to_string(row) + " to encode",
+                source->info().expression() + " has " + std::to_string(source->size()) + ", numbered from 0");
+  }
   Encoder encoder = trained.encoder;
   encoder->to(device);
 

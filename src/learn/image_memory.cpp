@@ -20,13 +20,21 @@ std::uint64_t physicalMemory() {
   return pages > 0 && page > 0 ? static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page) : 0;
 }
 
-// What the control group allows (version 2, then 1); no bound where there is none.
-std::uint64_t groupMemory() {
-  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+// The least that a group or one of those above it is granted. In a container the group's path may start outside of
+// what is mounted: its lower end alone is found there, or nothing but the mount itself.
+std::uint64_t leastAlong(const std::filesystem::path& mount, const std::filesystem::path& group, const char* file) {
+  std::uint64_t least = UINT64_MAX;
+  std::filesystem::path directory = mount;
+  const auto look = [&] {
     std::uint64_t bytes = 0;
-    if (std::ifstream(path) >> bytes) return bytes;  // "max" is not a number
+    if (std::ifstream(directory / file) >> bytes) least = std::min(least, bytes);  // "max" is not a number
+  };
+  look();
+  for (const std::filesystem::path& part : group.relative_path()) {
+    directory /= part;
+    look();
   }
-  return UINT64_MAX;
+  return least;
 }
 
 // The slots of this process, and the file that it shares with the user's others.
@@ -105,8 +113,27 @@ class Slots {
 
 }  // namespace
 
+std::uint64_t groupMemory(std::istream& groups, const std::string& mount) {
+  std::uint64_t least = UINT64_MAX;
+  for (std::string line; std::getline(groups, line);) {
+    const std::size_t first = line.find(':');
+    const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    const std::string group = line.substr(second + 1);
+    if (controllers == ",,") {
+      for (const char* hierarchy : {"", "unified"})
+        least = std::min(least, leastAlong(std::filesystem::path(mount) / hierarchy, group, "memory.max"));
+    } else if (controllers.find(",memory,") != std::string::npos) {
+      least = std::min(least, leastAlong(std::filesystem::path(mount) / "memory", group, "memory.limit_in_bytes"));
+    }
+  }
+  return least;
+}
+
 std::uint64_t imageMemory() {
-  return std::min(physicalMemory(), groupMemory()) / 2;
+  std::ifstream groups("/proc/self/cgroup");
+  return std::min(physicalMemory(), groupMemory(groups, "/sys/fs/cgroup")) / 2;
 }
 
 ImageMemory::ImageMemory(std::uint64_t bytes) {

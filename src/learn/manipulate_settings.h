@@ -14,7 +14,7 @@ namespace offaxis {
 struct ManipulateSettings {
   Budget eps = Budget::parse("0.1");
   std::uint64_t seed = 0;
-  std::string profile = "quick";  // a label; profileSettings() fills the rest
+  std::string profile = "quick";  // a label; forProfile() fills the rest
   // R of the entangled models, see core/rotation.h. "A;B;C": rung by rung in turn, so that psi favours several mixtures
   // of the factors at once; the first one is what psi's inputs and its start follow. follow() may leave "auto" here,
   // which is for the caller to resolve (mixingRotations() in measure/alignment.h) before manipulate().

@@ -1,12 +1,13 @@
 #include "learn/objectives.h"
 
+#include <algorithm>
 #include <cmath>
-#include <functional>
 #include <utility>
 
 #include "core/error.h"
 #include "core/text.h"
 #include "learn/bernoulli.h"
+#include "learn/probe.h"
 #include "learn/trainer.h"
 
 namespace offaxis {
@@ -96,7 +97,6 @@ class PermutationContrastive final : public Objective {
   }
   torch::nn::Module* head() override { return &head_; }
   bool needsPairs() const override { return true; }
-  bool decodes() const override { return false; }
 
  private:
   torch::Tensor regression(const torch::Tensor& now, const torch::Tensor& next) const {
@@ -119,57 +119,78 @@ class Probe final : public Objective {
     const torch::Tensor loss = probeCrossEntropies(heads_, logits, batch.labels).sum();
     return {loss, loss, torch::zeros({}, loss.options())};
   }
-  bool decodes() const override { return false; }
 
  private:
   std::vector<ProbeHead> heads_;
 };
 
-using Factory = std::function<std::unique_ptr<Objective>(const ObjectiveSettings&)>;
-
 template <typename Model>
-Factory make() {
-  return [](const ObjectiveSettings& settings) { return std::make_unique<Model>(settings); };
+std::unique_ptr<Objective> make(const ObjectiveSettings& settings) {
+  return std::make_unique<Model>(settings);
 }
 
-const std::vector<std::pair<std::string, Factory>>& registry() {
-  static const std::vector<std::pair<std::string, Factory>> kModels{{"ae", make<Autoencoder>()},
-                                                                    {"beta-vae", make<BetaVae>()},
-                                                                    {"beta-tcvae", make<BetaTcVae>()},
-                                                                    {"pcl", make<PermutationContrastive>()},
-                                                                    {"probe", make<Probe>()}};
+struct RegisteredModel {
+  const char* name;
+  std::unique_ptr<Objective> (*make)(const ObjectiveSettings&);
+  ModelTraits traits;
+};
+
+const std::vector<RegisteredModel>& registry() {
+  static const std::vector<RegisteredModel> kModels{
+      // name, objective, {variational, supervised, decodes, definition}
+      {"ae", make<Autoencoder>, {false, false, true, {}}},
+      {"beta-vae", make<BetaVae>, {true, false, true, {}}},
+      {"beta-tcvae", make<BetaTcVae>, {true, false, true, {}}},
+      // Of its regression function and its process in time.
+      {"pcl", make<PermutationContrastive>, {false, false, false, "pcl/1"}},
+      {"probe", make<Probe>, {false, true, false, kProbeDefinition}}};
   return kModels;
+}
+
+const RegisteredModel* findModel(const std::string& name) {
+  const auto found = std::find_if(registry().begin(), registry().end(),
+                                  [&](const RegisteredModel& model) { return model.name == name; });
+  return found == registry().end() ? nullptr : &*found;
+}
+
+const RegisteredModel& requireModel(const std::string& name) {
+  if (const RegisteredModel* model = findModel(name)) return *model;
+  throw Error(ErrorKind::Usage, "no model is called '" + name + "'", "known: " + joined(modelNames()));
 }
 
 const std::vector<std::pair<std::string, PixelLoss>> kPixelLosses{{"bernoulli", PixelLoss::Bernoulli},
                                                                   {"squared-error", PixelLoss::SquaredError}};
 
-template <typename Table>
-std::vector<std::string> namesOf(const Table& table) {
+std::vector<std::string> pixelLossNames() {
   std::vector<std::string> names;
-  for (const auto& entry : table) names.push_back(entry.first);
+  for (const auto& entry : kPixelLosses) names.push_back(entry.first);
   return names;
 }
 
 }  // namespace
 
 std::vector<std::string> modelNames() {
-  return namesOf(registry());
+  std::vector<std::string> names;
+  for (const RegisteredModel& model : registry()) names.emplace_back(model.name);
+  return names;
+}
+
+const ModelTraits& modelTraits(const std::string& model) {
+  return requireModel(model).traits;
 }
 
 std::unique_ptr<Objective> makeObjective(const std::string& model, const ObjectiveSettings& settings) {
-  for (const auto& [name, factory] : registry()) {
-    if (name == model) return factory(settings);
-  }
-  throw Error(ErrorKind::Usage, "no model is called '" + model + "'", "known: " + joined(modelNames()));
+  return requireModel(model).make(settings);
 }
 
 bool isVariational(const std::string& model) {
-  return model != "ae" && model != "pcl" && !isSupervised(model);
+  const RegisteredModel* known = findModel(model);
+  return known != nullptr && known->traits.variational;
 }
 
 bool isSupervised(const std::string& model) {
-  return model == "probe";
+  const RegisteredModel* known = findModel(model);
+  return known != nullptr && known->traits.supervised;
 }
 
 std::string toString(PixelLoss loss) {
@@ -184,7 +205,7 @@ PixelLoss pixelLossFromString(const std::string& text) {
     if (name == text) return value;
   }
   throw Error(ErrorKind::Usage, "no reconstruction loss is called '" + text + "'",
-              "known: " + joined(namesOf(kPixelLosses)));
+              "known: " + joined(pixelLossNames()));
 }
 
 torch::Tensor pixelLoss(PixelLoss loss, const torch::Tensor& output, const torch::Tensor& target) {

@@ -62,9 +62,18 @@ class Objective {
   // Parameters beside the encoder's and decoder's, to be trained and kept with them; null where there are none.
   virtual torch::nn::Module* head() { return nullptr; }
   virtual bool needsPairs() const { return false; }
-  // Whether the decoder takes part; one that does not is neither trained nor kept.
-  virtual bool decodes() const { return true; }
 };
+
+// What a kind of model is, whatever its settings.
+struct ModelTraits {
+  bool variational = false;  // see isVariational() in learn/trainer.h
+  bool supervised = false;   // see isSupervised() there
+  bool decodes = true;       // whether the decoder takes part; one that does not is neither trained nor kept
+  std::string definition;    // of what it computes, part of a run's identity; empty for the first one of a model
+};
+
+// Throws Error(Usage) for an unknown name, listing modelNames() (learn/trainer.h).
+const ModelTraits& modelTraits(const std::string& model);
 
 // Throws Error(Usage) for an unknown name, listing modelNames() (learn/trainer.h), and for a beta that the model does
 // not take.

@@ -26,11 +26,15 @@ class RunClaim {
   std::optional<FileLock> lock_;
 };
 
+// The key of sourceDefinition() there, which runs of before do not have.
+constexpr const char* kSourceDefinition = "source_definition";
+
 // What a checkpoint belongs to, as a flat JSON object: every setting that changes the result but the number of steps,
 // the dataset, and what the source shows. `settings.net` must be resolved.
 std::string runIdentity(const Source& source, const TrainSettings& settings);
 
-// The name of a preset for "auto". Throws Error(Usage) where no preset takes such images.
+// The name of a preset for "auto", by the image's side: conv32 for 32, else conv64. Whether the preset takes such
+// images is for NetSettings::preset() to say.
 std::string resolveNet(const std::string& name, const ImageShape& image);
 
 }  // namespace offaxis

@@ -55,6 +55,7 @@ class Kept {
     return block;
   }
 
+  // Throws std::bad_alloc, and has not taken the block then.
   void keep(Header* block) {
     blocks_.push_back(block);
     bytes_ += block->bytes;
@@ -85,15 +86,19 @@ Kept* keptHere() {
   return &owner.kept;
 }
 
-void release(void* data) {
+// Tensors are destroyed while exceptions unwind, those of memory run out too: nothing may be thrown from here.
+void release(void* data) noexcept {
   if (data == nullptr) return;
   Header* const block = static_cast<Header*>(data) - 1;
   Kept* const kept = block->bytes >= kSmallestKeptTensor ? keptHere() : nullptr;
   if (kept != nullptr) {
-    kept->keep(block);
-  } else {
-    c10::free_cpu(block);
+    try {
+      kept->keep(block);
+      return;
+    } catch (const std::bad_alloc&) {  // goes back to the system, as it should just then
+    }
   }
+  c10::free_cpu(block);
 }
 
 class TensorMemory final : public c10::Allocator {

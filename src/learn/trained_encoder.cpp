@@ -42,7 +42,9 @@ TrainedEncoder loadEncoder(const Source& source, const std::string& runDirectory
     TrainedEncoder trained;
     trained.model = run.at("model");
     trained.latents = run.at("latents");
-    trained.encoder = Encoder(namedNet(run.at("net"), info.shape, static_cast<int>(trained.latents), path));
+    trained.loss = run.at("loss");
+    trained.net = namedNet(run.at("net"), info.shape, static_cast<int>(trained.latents), path);
+    trained.encoder = Encoder(trained.net);
     const std::string weights = isSupervised(trained.model) ? "average/encoder/" : "parameters/encoder/";
     NamedTensors parameters;
     for (const auto& item : trained.encoder->named_parameters())

@@ -11,6 +11,8 @@ namespace offaxis {
 struct TrainedEncoder {
   std::string model;
   std::int64_t latents = 0;  // of a probe, the width of its heads
+  NetSettings net;
+  std::string loss;  // as TrainSettings has it
   Encoder encoder = nullptr;
 };
 

@@ -38,8 +38,7 @@ using Clock = std::chrono::steady_clock;
 constexpr int kSchemaVersion = 1;
 constexpr std::int64_t kStatisticsImages = 2048;
 constexpr double kAverageDecay = 0.999;  // a step, of the weights' running mean
-constexpr const char* kDefinition = "source_definition";
-constexpr double kActiveBelow = 0.8;  // mean posterior variance: below it a latent carries information
+constexpr double kActiveBelow = 0.8;     // mean posterior variance: below it a latent carries information
 
 void check(const TrainSettings& settings) {
   const auto require = [](bool holds, const std::string& what) {
@@ -59,6 +58,14 @@ void makeDirectory(const std::string& path) {
   if (error || !std::filesystem::is_directory(path, error)) {
     throw Error(ErrorKind::CannotWrite, "cannot make the directory " + path + (error ? ": " + error.message() : ""));
   }
+}
+
+// A number of steps as checkpoints have it. Throws Error(BadFile) for what is none.
+std::uint64_t stepsFrom(double value, const std::string& path) {
+  constexpr double kMost = 9007199254740992;  // 2^53: up to there a double has every whole number
+  if (value >= 0 && value <= kMost && value == std::floor(value)) return static_cast<std::uint64_t>(value);
+  throw Error(ErrorKind::BadFile, path + " is damaged: it has gone " + formatReal(value) + " steps",
+              "remove it to start anew");
 }
 
 ObjectiveSettings objectiveSettings(const Source& source, const TrainSettings& settings) {
@@ -130,7 +137,7 @@ class Training {
     const std::string path = checkpointPath(directory);
     if (!std::filesystem::exists(path)) return 0;
     const torch::Tensor progress = loadCheckpointVector(path, "progress");
-    return progress.numel() > kStep ? static_cast<std::uint64_t>(progress[kStep].item<double>()) : 0;
+    return progress.numel() > kStep ? stepsFrom(progress[kStep].item<double>(), path) : 0;
   }
 
   TrainResult run() {
@@ -182,7 +189,7 @@ class Training {
 
   std::vector<std::pair<std::string, torch::nn::Module*>> modules() {
     std::vector<std::pair<std::string, torch::nn::Module*>> all{{"encoder", encoder_.get()}};
-    if (objective_->decodes()) all.emplace_back("decoder", decoder_.get());
+    if (modelTraits(settings_.model).decodes) all.emplace_back("decoder", decoder_.get());
     if (objective_->head()) all.emplace_back("head", objective_->head());
     return all;
   }
@@ -327,16 +334,19 @@ class Training {
   void restore() {
     const std::string path = checkpointPath(directory_);
     const Json there = Json::parse(checkpointIdentity(path), nullptr, false);
-    if (there.is_object() && !there.contains(kDefinition)) {  // runs made before they said it stay what they are
+    if (there.is_object() && !there.contains(kSourceDefinition)) {  // runs made before they said it stay what they are
       Json here = Json::parse(identity_);
-      here.erase(kDefinition);
+      here.erase(kSourceDefinition);
       identity_ = here.dump();
     }
     loadCheckpoint(path, identity_, state());
+    stepsFrom(at(kStep), path);
     const torch::Tensor curve = loadCheckpointVector(path, "curve");
+    if (curve.numel() % 3 != 0 || !curve.isfinite().all().item<bool>() || !progress_.isfinite().all().item<bool>())
+      throw Error(ErrorKind::BadFile, path + " is damaged: so is its loss curve", "remove it to start anew");
     const double* value = curve.data_ptr<double>();
-    for (std::int64_t i = 0; i + 2 < curve.numel(); i += 3) {
-      curve_.push_back({static_cast<std::uint64_t>(value[i]), value[i + 1], value[i + 2]});
+    for (std::int64_t i = 0; i < curve.numel(); i += 3) {
+      curve_.push_back({stepsFrom(value[i], path), value[i + 1], value[i + 2]});
     }
     context_.note("resumed at step " + std::to_string(step()));
   }
@@ -440,43 +450,6 @@ class Training {
 };
 
 }  // namespace
-
-std::string resolveNet(const std::string& name, const ImageShape& image) {
-  if (name != "auto") return name;
-  return image.height == 32 ? "conv32" : "conv64";
-}
-
-std::string runIdentity(const Source& source, const TrainSettings& settings) {
-  Json identity{{"model", settings.model},
-                {"beta", isVariational(settings.model) ? settings.beta : 0.0},
-                {"latents", settings.latents},
-                {"loss", settings.loss},
-                {"net", settings.net},
-                {"batch", settings.batch},
-                {"learning_rate", settings.learningRate},
-                {"seed", settings.seed},
-                {"image", toString(source.info().shape)},
-                {"dataset", source.info().dataset},
-                {"source", sourceIdentity(source)}};
-  identity[kDefinition] = sourceDefinition(source);
-  if (!settings.sourceRoot.empty()) identity["source_root"] = settings.sourceRoot;
-  // Named only where it is not the first: runs made before there was a choice stay what they are.
-  if (settings.precision != "float32") identity["precision"] = settings.precision;
-  if (settings.model == "pcl") identity["definition"] = "pcl/1";  // of its regression function and its process in time
-  if (isSupervised(settings.model)) identity["definition"] = kProbeDefinition;
-  return identity.dump();
-}
-
-RunClaim::RunClaim(const std::string& runDirectory) {
-  try {
-    lock_.emplace(runDirectory + "/run.lock");
-  } catch (const Error&) {
-    return;  // a directory that is not writable is said when the run is written
-  }
-  if (lock_->held()) return;
-  throw Error(ErrorKind::CannotWrite, "another process is at the run in '" + runDirectory + "'",
-              "wait until it has ended, or use another directory");
-}
 
 void checkTraining(const Source& source, const TrainSettings& settings) {
   check(settings);

@@ -12,7 +12,8 @@ namespace offaxis {
 
 // The names that TrainSettings::model takes.
 std::vector<std::string> modelNames();
-// Whether the model's code is a distribution, so that its KL divergence and active units mean something.
+// Whether the model's code is a distribution, so that its KL divergence and active units mean something. Both are false
+// of a name that is no model's.
 bool isVariational(const std::string& model);
 // Whether the model is told the factors: it has accuracies (learn/probe.h) where others have codes.
 bool isSupervised(const std::string& model);
@@ -79,11 +80,12 @@ std::uint64_t stepsTrained(const std::string& runDirectory);
 // Trains and leaves in `runDirectory` (made where missing) checkpoint.h5 and run.json: settings, source, versions,
 // device, wall time, loss curve, what TrainResult holds, status "partial" or "complete". A pure function of settings
 // and source on one machine: a run that was interrupted and resumed ends with the same bits. A finished run of the same
-// settings is returned as it stands; one of fewer steps is continued. Uses one thread, so that several calls can run
-// side by side. Throws Error(BadFile) where the directory holds a run of other settings, model or source, Error(Failed)
-// for a loss that is not finite (the last good checkpoint stays), Error(Unavailable) for a missing device, Error(Usage)
-// for settings out of range, Error(CannotWrite) where another process makes the run (run.lock), Error(Interrupted)
-// after a checkpoint when asked to stop, std::bad_alloc, std::runtime_error for what LibTorch throws.
+// settings is returned as it stands; one of fewer steps is continued. The networks use one thread, so that several
+// calls can run side by side; context.threads fetch the images where a GPU has the networks. Throws Error(BadFile)
+// where the directory holds a run of other settings, model or source, Error(Failed) for a loss that is not finite (the
+// last good checkpoint stays), Error(Unavailable) for a missing device, Error(Usage) for settings out of range,
+// Error(CannotWrite) where another process makes the run (run.lock), Error(Interrupted) after a checkpoint when asked
+// to stop, std::bad_alloc, std::runtime_error for what LibTorch throws.
 TrainResult trainVae(SourcePtr source, const TrainSettings& settings, const std::string& runDirectory,
                      const Context& context);
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/philox.h"
@@ -29,23 +28,27 @@ struct TrainedDecoder {
   PixelLoss loss = PixelLoss::Bernoulli;
 };
 
-TrainedDecoder loadDecoder(const Source& source, const std::string& runDirectory, const TrainedEncoder& encoder) {
+PixelLoss lossOf(const TrainedEncoder& encoder, const std::string& path) {
+  try {
+    return pixelLossFromString(encoder.loss);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::BadFile, path + " cannot be used: " + error.what(), error.hint());
+  }
+}
+
+TrainedDecoder loadDecoder(const std::string& runDirectory, const TrainedEncoder& encoder) {
   const std::string path = checkpointPath(runDirectory);
-  if (isSupervised(encoder.model) || encoder.model == "pcl") {
+  if (!modelTraits(encoder.model).decodes) {
     throw Error(ErrorKind::BadFile, path + " holds a " + encoder.model + ", which draws no images",
                 "traverse an autoencoder: ae, beta-vae or beta-tcvae");
   }
-  const std::string identity = checkpointIdentity(path);
-  // loadEncoder() has read the same identity.
-  const auto run = nlohmann::json::parse(identity);
   TrainedDecoder trained;
-  trained.loss = pixelLossFromString(run.at("loss").get<std::string>());
-  trained.decoder = Decoder(
-      NetSettings::preset(run.at("net").get<std::string>(), source.info().shape, static_cast<int>(encoder.latents)));
+  trained.loss = lossOf(encoder, path);
+  trained.decoder = Decoder(encoder.net);
   NamedTensors parameters;
   for (const auto& item : trained.decoder->named_parameters())
     parameters.emplace_back("parameters/decoder/" + item.key(), item.value());
-  loadCheckpoint(path, identity, parameters);
+  loadCheckpoint(path, checkpointIdentity(path), parameters);
   return trained;
 }
 
@@ -88,7 +91,7 @@ LatentTraversal traverse(const SourcePtr& source, const std::string& runDirector
   const torch::Device device = openDevice(settings.device);
   const std::string digest = digestOf(runDirectory);
   const TrainedEncoder trained = loadEncoder(*source, runDirectory);
-  TrainedDecoder decoder = loadDecoder(*source, runDirectory, trained);
+  TrainedDecoder decoder = loadDecoder(runDirectory, trained);
   if (digestOf(runDirectory) != digest)
     throw Error(ErrorKind::BadFile, checkpointPath(runDirectory) + " was replaced while it was read",
                 "wait until training has ended");

@@ -123,6 +123,9 @@ TEST(Objectives, PclTellsSuccessorsByTheirChanges) {
   const std::unique_ptr<Objective> pcl = makeObjective("pcl", {PixelLoss::Bernoulli, 1, 3});
   ASSERT_TRUE(pcl->needsPairs());
   EXPECT_FALSE(isVariational("pcl"));
+  EXPECT_FALSE(isVariational("no such model"));
+  EXPECT_FALSE(isSupervised("no such model"));
+  EXPECT_THROW(modelTraits("no such model"), Error);
   const Tensor now = encoder->forward(batch.images).first, next = encoder->forward(batch.following).first;
   double expected = 0;
   for (long i = 0; i < 4; ++i) {

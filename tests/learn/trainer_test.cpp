@@ -5,11 +5,14 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
 #include <thread>
 
 #include "datasets/content.h"
@@ -21,6 +24,7 @@
 #include "storage/file_lock.h"
 #include "storage/h5.h"
 #include "storage/temporary.h"
+#include "support/h5_edit.h"
 #include "variants/expression.h"
 
 namespace offaxis {
@@ -243,6 +247,14 @@ TEST(Trainer, RefusesCheckpointsOfAnotherRun) {
   EXPECT_EQ(bytesOf(run + "/checkpoint.h5"), before);
   testing::putBytes(run + "/checkpoint.h5", before.substr(0, before.size() / 2));
   expectError(ErrorKind::BadFile, "checkpoint.h5", [&] { trainVae(square(), tiny(), run, {}); });
+  for (const double steps : {-1.0, 2.5, 1e300, std::nan("")}) {
+    testing::putBytes(run + "/checkpoint.h5", before);
+    const torch::Tensor progress = loadCheckpointVector(run + "/checkpoint.h5", "progress");
+    progress[0] = steps;
+    testing::rewriteVector(run + "/checkpoint.h5", "progress", progress.data_ptr<double>());
+    expectError(ErrorKind::BadFile, "checkpoint.h5 is damaged", [&] { trainVae(square(), tiny(), run, {}); });
+    expectError(ErrorKind::BadFile, "checkpoint.h5 is damaged", [&] { stepsTrained(run); });
+  }
   other = tiny();
   other.overwrite = true;
   EXPECT_FALSE(trainVae(square(), other, run, {}).alreadyDone);
@@ -518,6 +530,33 @@ TEST(ImageMemory, AllCachesShareHalfTheMemory) {
   EXPECT_EQ(cached(two), SourcePtr(two)) << "two thirds of the memory would be too much";
   first.reset();
   EXPECT_NE(cached(two), SourcePtr(two)) << "what is given back can be had again";
+}
+
+// A batch system bounds a job somewhere along the path of its groups.
+TEST(ImageMemory, TheLeastOfAllGroupsAboveCounts) {
+  const TemporaryDirectory mount;
+  const auto bound = [&](const std::string& group, const std::string& file, const std::string& text) {
+    std::filesystem::create_directories(mount / group);
+    std::ofstream(mount / (group + "/" + file)) << text << '\n';
+  };
+  const auto allowed = [&](const std::string& groups) {
+    std::istringstream text(groups);
+    return groupMemory(text, mount.path());
+  };
+  EXPECT_EQ(allowed("0::/\n"), UINT64_MAX) << "no file says anything";
+  bound("slurm/job/step", "memory.max", "max");
+  bound("slurm/job", "memory.max", "3000");
+  bound("slurm", "memory.max", "5000");
+  EXPECT_EQ(allowed("0::/slurm/job/step\n"), 3000u);
+  EXPECT_EQ(allowed("0::/slurm\n"), 5000u);
+  EXPECT_EQ(allowed("0::/elsewhere\n"), UINT64_MAX);
+  EXPECT_EQ(allowed("0::/out/of/the/mount\n\nno colon\none:colon\n"), UINT64_MAX);
+  bound("memory/job", "memory.limit_in_bytes", "2000");
+  EXPECT_EQ(allowed("5:cpu,cpuacct:/job\n4:memory:/job\n0::/slurm/job/step\n"), 2000u);
+  EXPECT_EQ(allowed("5:cpu,memory:/job/step\n"), 2000u);
+  EXPECT_EQ(allowed("5:cpu:/job\n"), UINT64_MAX) << "of no memory";
+  bound("unified/job", "memory.max", "1000");
+  EXPECT_EQ(allowed("0::/job\n"), 1000u) << "beside version 1";
 }
 
 TEST(ImageMemory, OtherProcessesCount) {
