@@ -410,6 +410,18 @@ class Evaluation {
     }
   }
 
+  // What `read` gives. Its complaints name no file: here they name `path`.
+  template <typename Read>
+  static auto from(const std::string& path, const std::string& hint, const Read& read) {
+    try {
+      return read();
+    } catch (const nlohmann::json::exception& e) {
+      throw Error(ErrorKind::BadFile, path + " is damaged: " + withoutTag(e.what()), hint);
+    } catch (const Error& e) {
+      throw Error(ErrorKind::BadFile, path + " is damaged: " + e.what(), hint);
+    }
+  }
+
   // The row of a finished run; nothing where there is none yet or where it failed.
   std::optional<EvaluationRow> readRow(const Cell& cell) const {
     const std::string path = pathOf(cell) + ".json";
@@ -419,7 +431,7 @@ class Evaluation {
       const Json identity = comparable(identityOf(cell), json.at("identity"));
       if (!sameContent(json.at("identity"), identity)) refuse(path, json.at("identity"), identity);
       if (json.at("status") != "complete") return std::nullopt;
-      EvaluationRow row = rowFromJson(json);
+      EvaluationRow row = from(path, "remove it, and its run is scored again", [&] { return rowFromJson(json); });
       row.sourceDefinition = json.at("identity").value(kDefinition, "");
       refuseOtherImages(cell, row);
       return row;
@@ -515,14 +527,11 @@ class Evaluation {
   std::vector<StepScore> scoreOnTheWay(const Cell& cell, TrainSettings& train, const Context& context) const {
     const std::string path = pathOf(cell) + "/mig_over_steps.json";
     std::vector<StepScore> scores;
-    std::uint64_t done = 0;
-    try {
-      if (std::filesystem::exists(path)) scores = stepScoresFromJson(Json::parse(readTextFile(path)));
-      done = stepsTrained(pathOf(cell));
-    } catch (const nlohmann::json::exception& e) {
-      throw Error(ErrorKind::BadFile, pathOf(cell) + " is damaged: " + withoutTag(e.what()),
-                  "remove it, and the run is made again");
+    if (std::filesystem::exists(path)) {
+      scores = from(path, "remove it, and what was scored on the way is left out",
+                    [&] { return stepScoresFromJson(Json::parse(readTextFile(path))); });
     }
+    const std::uint64_t done = stepsTrained(pathOf(cell));
     const std::uint64_t all = train.steps;
     for (std::uint64_t k = 1; k < settings_.pointsOnTheWay; ++k) {
       const std::uint64_t at = all * k / settings_.pointsOnTheWay / train.logEvery * train.logEvery;

@@ -1,5 +1,7 @@
 #include "experiment/evaluation_row.h"
 
+#include "core/error.h"
+#include "core/text.h"
 #include "experiment/probe_json.h"
 
 namespace offaxis {
@@ -12,9 +14,19 @@ Json toJson(const std::vector<StepScore>& scores) {
   return json;
 }
 
+namespace {
+
+double migFrom(const Json& json) {
+  const double value = json;
+  if (value >= 0 && value <= 1) return value;
+  throw Error(ErrorKind::BadFile, "a MIG of " + formatReal(value) + " is none: it lies in [0, 1]");
+}
+
+}  // namespace
+
 std::vector<StepScore> stepScoresFromJson(const Json& json) {
   std::vector<StepScore> scores;
-  for (const Json& point : json) scores.push_back({point.at("steps"), point.at("mig")});
+  for (const Json& point : json) scores.push_back({point.at("steps"), migFrom(point.at("mig"))});
   return scores;
 }
 
@@ -52,9 +64,9 @@ EvaluationRow rowFromJson(const Json& json) {
     row.sourceRoot = json.value("source_root", "");
     return row;
   }
-  row.mig.value = json.at("mig").at("value");
+  row.mig.value = migFrom(json.at("mig").at("value"));
   row.mig.perFactor = json.at("mig").at("per_factor").get<std::vector<double>>();
-  row.rotated.value = json.at("rotated_mig").at("value");
+  row.rotated.value = migFrom(json.at("rotated_mig").at("value"));
   row.rotated.perFactor = json.at("rotated_mig").at("per_factor").get<std::vector<double>>();
   row.scores = json.value("scores", Json::object());
   row.migOverSteps = stepScoresFromJson(json.value("mig_over_steps", Json::array()));

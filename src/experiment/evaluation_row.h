@@ -39,7 +39,8 @@ struct EvaluationRow {
 nlohmann::ordered_json toJson(const EvaluationRow& row);
 nlohmann::ordered_json toJson(const std::vector<StepScore>& scores);
 
-// Of a run that did not fail. Throw nlohmann::json::exception for anything else than toJson() gives.
+// Of a run that did not fail. Throw nlohmann::json::exception for anything else than toJson() gives, Error(BadFile) for
+// a MIG that is none: outside [0, 1].
 EvaluationRow rowFromJson(const nlohmann::ordered_json& json);
 std::vector<StepScore> stepScoresFromJson(const nlohmann::ordered_json& json);
 

@@ -12,6 +12,7 @@
 #include "datasets/content.h"
 #include "datasets/image_file.h"
 #include "experiment/encoder_codes.h"
+#include "experiment/results_summary.h"
 #include "learn/encode.h"
 #include "storage/file_lock.h"
 #include "storage/h5.h"
@@ -296,6 +297,16 @@ TEST(Evaluate, ASourceThatIsNamedTwiceIsOneCluster) {
   EXPECT_NE(one.summary[1].mig.difference.interval.low, one.summary[1].mig.difference.interval.high);
   EXPECT_EQ(two.summary[1].mig.difference.interval.low, one.summary[1].mig.difference.interval.low);
   EXPECT_EQ(two.summary[1].mig.difference.interval.high, one.summary[1].mig.difference.interval.high);
+  // The file says enough for its summary to be made anew, and of another variant.
+  const auto results = nlohmann::ordered_json::parse(bytesOf(directory / "two/results.json"));
+  EXPECT_EQ(comparedWith(results, "original"), results);
+  settings.against = "noise";
+  const EvaluationResult turned = evaluate(settings, directory / "two", {2, nullptr, nullptr});
+  EXPECT_EQ(comparedWith(results, "noise"), nlohmann::ordered_json::parse(bytesOf(turned.path)));
+  expectError(ErrorKind::Usage, "there are: original, noise", [&] { comparedWith(results, "modified"); });
+  auto foreign = results;
+  foreign["rows"][0]["variant"] = "modified";
+  expectError(ErrorKind::BadFile, "none of the sources", [&] { comparedWith(foreign, "noise"); });
 }
 
 TEST(Evaluate, WhatForceBeganIsGoneOnWithWithoutIt) {
@@ -385,6 +396,24 @@ TEST(Evaluate, PointsOnTheWayCanBeAskedForAfterAKill) {
 }
 
 // A file's keys may come in another order, from a program that sorts them say.
+TEST(Evaluate, AMigLiesInItsRange) {
+  const TemporaryDirectory directory;
+  EvaluateSettings settings = tiny();
+  settings.profile.seeds = 1;
+  evaluate(settings, directory / "e", {});
+  const std::string path = directory / "e/runs/noise_beta-vae_0.json";
+  const Json row = Json::parse(bytesOf(path));
+  for (const char* score : {"mig", "rotated_mig"}) {
+    for (const double value : {1e308, -0.1, 1.001}) {
+      Json spoiled = row;
+      spoiled[score]["value"] = value;
+      putBytes(path, spoiled.dump());
+      expectError(ErrorKind::BadFile, "noise_beta-vae_0.json is damaged: a MIG of",
+                  [&] { evaluate(settings, directory / "e", {}); });
+    }
+  }
+}
+
 TEST(Evaluate, KeysMayStandInAnyOrder) {
   const TemporaryDirectory directory;
   EvaluateSettings settings = tiny();
