@@ -20,7 +20,6 @@ using cli::Json;
 
 const cli::Verb kVerb{
     "align",
-    "measure which axes a dataset or variant favours, without training",
     "Three views of SOURCE's images, in seconds:\n"
     "  local      differences of neighbouring images along each factor. Preference > 0: codes along the factors' axes\n"
     "             are cheaper than codes along the rotated ones; < 0: the rotated axes are\n"

@@ -18,7 +18,6 @@ using cli::Json;
 // Options without a fallback here keep the profile's value.
 const cli::Verb kVerb{
     "axes",
-    "measure which axes a dataset or variant favours",
     "Trains the reference models of `offaxis manipulate` on SOURCE and nothing else. J = rec + KL weight x KL is what\n"
     "a VAE minimises: where J_ent < J_dis, codes along R's axes are cheaper than codes along the factors' own. The KL\n"
     "weights are the same for all variants of one original.",

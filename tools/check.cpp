@@ -12,7 +12,6 @@ using namespace offaxis;
 
 const cli::Verb kVerb{
     "check",
-    "check a published version",
     "Every file by its bytes (as `sha256sum -c SHA256SUMS` does), that nothing is missing and nothing else lies "
     "there,\n"
     "the manifest and the signature. With --content also the decoded labels and images of every data file: files that\n"

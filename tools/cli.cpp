@@ -19,6 +19,7 @@
 #include "core/error.h"
 #include "core/version.h"
 #include "tools/terminal.h"
+#include "tools/verbs.h"
 #include "variants/expression.h"
 
 namespace po = boost::program_options;
@@ -74,7 +75,7 @@ std::vector<Option> commonOptions() {
           {"quiet,q", "", "", "no progress, no notes"},
           {"verbose,v", "", "", "say what is being done, also where stderr is not a terminal"},
           {"config", "FILE", "", "read options from FILE (key = value lines); the command line wins"},
-          {"dump-config", "", "", "print the resolved options as such a file and stop"},
+          {"dump-config", "", "", "print the options, as given and as they are otherwise, as such a file and stop"},
           {"help,h", "", "", "show this text"},
           {"version", "", "", "show the version"}};
 }
@@ -160,22 +161,31 @@ std::vector<Option> commonOptionsOf(const Verb& verb) {
 
 std::string helpText(const Verb& verb) {
   std::ostringstream text;
-  text << "offaxis " << verb.name << ": " << verb.summary << "\n\nusage: offaxis " << verb.name;
+  const VerbEntry* const entry = findVerb(verb.name);
+  text << "offaxis " << verb.name << ": " << (entry != nullptr ? entry->summary : std::string_view())
+       << "\n\nusage: offaxis " << verb.name;
   for (const Positional& positional : verb.positionals) {
     const std::string name = positional.name + (positional.many ? "..." : "");
     text << ' ' << (positional.required ? name : "[" + name + "]");
   }
   text << " [options]\n";
   if (!verb.details.empty()) text << '\n' << verb.details << '\n';
+  constexpr std::size_t kColumn = 28, kWidth = 120;
   auto line = [&](const std::string& left, const std::string& right) {
-    constexpr std::size_t kColumn = 28;
     text << "  " << left;
-    if (left.size() + 2 >= kColumn) {
-      text << '\n' << std::string(kColumn, ' ');
-    } else {
-      text << std::string(kColumn - 2 - left.size(), ' ');
+    std::size_t at = left.size() + 2;
+    std::istringstream words(right);
+    for (std::string word; words >> word;) {
+      const bool fits = at <= kColumn - 1 || (at > kColumn && at + 1 + word.size() <= kWidth);
+      if (!fits) {
+        text << '\n';
+        at = 0;
+      }
+      const std::size_t blanks = at < kColumn ? kColumn - at : 1;
+      text << std::string(blanks, ' ') << word;
+      at += blanks + word.size();
     }
-    text << right << '\n';
+    text << '\n';
   };
   if (!verb.positionals.empty()) text << '\n';
   for (const Positional& positional : verb.positionals) line(positional.name, positional.help);
@@ -281,7 +291,11 @@ class Parser {
     } catch (const po::error& e) {
       throw Error(ErrorKind::Usage, e.what(), usage());
     }
-    if (result.given("config")) readConfig(result.text("config"), result);
+    requireValues(result);  // the file's own name among them
+    if (result.given("config")) {
+      readConfig(result.text("config"), result);
+      requireValues(result);
+    }
     return result;
   }
 
@@ -316,6 +330,15 @@ class Parser {
 
  private:
   std::string usage() const { return "see `offaxis " + verb_.name + " --help`"; }
+
+  // An empty value, of a shell variable that is not set say, must not pass for an option that was left out.
+  void requireValues(const Arguments& arguments) const {
+    for (const Option& option : options_) {
+      const std::string name = longName(option);
+      if (!option.value.empty() && arguments.given(name) && arguments.text(name).empty())
+        throw Error(ErrorKind::Usage, "--" + name + " is empty", "give it a value, or leave it out");
+    }
+  }
 
   void take(const po::variables_map& map, Arguments& result) const {
     for (const Option& option : options_) {
@@ -394,7 +417,7 @@ const std::string& Arguments::text(const std::string& name) const {
 }
 
 const std::string& Arguments::required(const std::string& name) const {
-  if (text(name).empty()) throw Error(ErrorKind::Usage, "--" + name + " is missing");
+  if (text(name).empty()) throw Error(ErrorKind::Usage, "--" + name + " is missing", "`--help` describes it");
   return text(name);
 }
 
@@ -516,6 +539,9 @@ int run(int argc, char** argv, const Verb& verb, const std::function<int(const A
     return finished(body(arguments));
   } catch (const Error& error) {
     return report(verb, error, json);
+  } catch (const std::filesystem::filesystem_error& error) {
+    const std::string path = error.path1().string();
+    return report(verb, Error(ErrorKind::BadFile, "cannot look at '" + path + "': " + error.code().message()), json);
   } catch (const std::bad_alloc&) {
     return report(verb, Error(ErrorKind::Failed, "out of memory", "use fewer --threads or a smaller batch"), json);
   } catch (const std::exception& error) {

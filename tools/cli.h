@@ -33,8 +33,7 @@ struct Positional {
 };
 
 struct Verb {
-  std::string name;     // "render"
-  std::string summary;  // one line
+  std::string name;     // "render", one of kVerbs (tools/verbs.h), which has its summary
   std::string details;  // paragraphs for --help; may be empty
   std::vector<Positional> positionals;
   std::vector<Option> options;  // besides the common ones

@@ -14,7 +14,6 @@ using namespace offaxis;
 
 const cli::Verb kVerb{
     "diff",
-    "say what changed between two published versions or two datasets",
     "A and B are two published versions (directories or manifests), or two files or other source expressions. Says\n"
     "which files came, went or changed, and of those the rows, factors, budgets and settings, and by how much. Where "
     "a\n"

@@ -10,7 +10,6 @@ using namespace offaxis;
 
 const cli::Verb kVerb{
     "emit",
-    "write a variant of a dataset (modified, noise, ...) to an HDF5 file",
     "Same keys, labels and order as the original. SOURCE may also be a whole expression with its variant,\n"
     "xysquares:spacing=1+noise:eps=0.1,seed=7; then --variant and what belongs to it are left out.",
     {{"SOURCE", true, false, "the dataset: a name or a file"}},

@@ -12,7 +12,6 @@ using namespace offaxis;
 
 const cli::Verb kVerb{
     "encode",
-    "write the codes of a trained model and the factors behind them",
     "CODES.npz holds codes, float32 [N,L], the posterior means, and factors, int64 [N,K], the levels.",
     {{"SOURCE", true, false, "the dataset or variant to encode, of the size that the model was trained on"}},
     {{"checkpoint", "RUN/", "", "directory of the training run"},

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/text.h"
+#include "experiment/results_summary.h"
 #include "learn/trainer.h"
 #include "tools/cli.h"
 #include "tools/terminal.h"
@@ -20,7 +21,6 @@ using namespace offaxis;
 
 const cli::Verb kVerb{
     "evaluate",
-    "train models on variants of one dataset and compare their scores",
     "Variants are compared in pairs: all runs of one seed share initialisation, batches and noise. NAME@A:B=SOURCE\n"
     "gives a source its own seeds; sources of one name are one variant made with several perturbations, which the\n"
     "intervals allow for (p speaks of these perturbations alone). Runs go side by side, one per thread; interrupted\n"
@@ -44,12 +44,11 @@ const cli::Verb kVerb{
      {"learning-rate", "R", "", "instead of the profile's"},
      {"precision", "NAME", "float32", "while training: float32, tf32 or bfloat16 (a CPU imitates these, slower)"},
      {"over-steps", "N", "0", "score MIG at N evenly spaced numbers of steps too, for `offaxis report`"},
-     {"show", "", "", "print the table of DIR/results.json and train nothing; takes no ARM"},
+     {"show", "", "", "print the table of DIR/results.json and train nothing; takes --against, and no ARM"},
      {"device", "NAME", "auto", "auto, cpu, cuda or cuda:N"},
      {"force", "", "", "remove what DIR/ holds of these runs first, and train them anew"}},
-    {"original=xysquares:spacing=1 modified=xysquares:spacing=1+modified:psi=run/psi.h5 "
-     "noise=xysquares:spacing=1+noise:eps=0.1 --seeds 3 -o evaluation/",
-     "--show -o evaluation/"}};
+    {"original=shapes3d modified=shapes3d+modified:psi=run/psi.h5 noise=shapes3d+noise:eps=0.175 -o evaluation/",
+     "--show --against noise -o evaluation/"}};
 
 struct Settings {
   EvaluateSettings evaluate;
@@ -64,11 +63,8 @@ Settings parse(const cli::Arguments& arguments) {
     throw Error(ErrorKind::Usage, "no sources to evaluate", "give NAME=SOURCE at least once, or --show");
   }
   for (const std::string& text : arguments.positionals("ARM")) evaluate.arms.push_back(parseArm(text));
-  evaluate.models.clear();
-  std::istringstream list(arguments.required("models"));
-  for (std::string name; std::getline(list, name, ',');) evaluate.models.push_back(name);
-  std::istringstream metrics(arguments.text("metrics"));
-  for (std::string name; std::getline(metrics, name, ',');) evaluate.metrics.push_back(name);
+  evaluate.models = splitList(arguments.required("models"), "--models");
+  if (arguments.given("metrics")) evaluate.metrics = splitList(arguments.text("metrics"), "--metrics");
   evaluate.profile = evaluationProfile(arguments.required("profile"));
   TrainSettings& train = evaluate.profile.train;
   if (arguments.given("seeds")) evaluate.seeds = parseSeeds(arguments.text("seeds"), "--seeds");
@@ -292,11 +288,16 @@ void checkResults(const cli::Json& results, const std::string& path) {
   }
 }
 
-// `text` is a results.json's; anything else is refused.
-void showResults(const std::string& text, const std::string& path, bool json) {
+// `text` is a results.json's; anything else is refused. `against`: the variant to compare with; empty: the one that
+// the file compares with.
+void showResults(std::string text, const std::string& path, const std::string& against, bool json) {
   try {
-    const cli::Json results = cli::Json::parse(text);
+    cli::Json results = cli::Json::parse(text);
     checkResults(results, path);
+    if (!against.empty()) {
+      results = comparedWith(std::move(results), against);
+      text = results.dump(2) + "\n";
+    }
     if (json) {
       std::cout << text;
     } else {
@@ -305,6 +306,19 @@ void showResults(const std::string& text, const std::string& path, bool json) {
   } catch (const nlohmann::json::exception& e) {
     throw Error(ErrorKind::BadFile,
                 path + " is not a results.json that this program can read: " + withoutTag(e.what()));
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::BadFile || std::string(e.what()).find(path) == 0) throw;
+    throw Error(ErrorKind::BadFile, path + " is damaged: " + e.what(), e.hint());
+  }
+}
+
+void requireNothingToTrain(const cli::Arguments& arguments, const std::string& path) {
+  if (!arguments.positionals("ARM").empty())
+    throw Error(ErrorKind::Usage, "--show takes no sources", "leave them out: the table comes from " + path);
+  for (const cli::Option& option : kVerb.options) {
+    const std::string name = option.name.substr(0, option.name.find(','));
+    if (name != "show" && name != "output" && name != "against" && arguments.given(name))
+      throw Error(ErrorKind::Usage, "--" + name + " plays no part in --show, which trains nothing", "leave one out");
   }
 }
 
@@ -313,13 +327,15 @@ void showResults(const std::string& text, const std::string& path, bool json) {
 int main(int argc, char** argv) {
   return cli::run(argc, argv, kVerb, [](const cli::Arguments& arguments) {
     std::string path = (std::filesystem::path(arguments.required("output")) / "results.json").string();
-    if (!arguments.flag("show")) {
+    std::string against;
+    if (arguments.flag("show")) {
+      requireNothingToTrain(arguments, path);
+      against = arguments.text("against");
+    } else {
       const Settings settings = parse(arguments);
       path = evaluate(settings.evaluate, settings.output, arguments.context).path;
-    } else if (!arguments.positionals("ARM").empty()) {
-      throw Error(ErrorKind::Usage, "--show takes no sources", "leave them out: the table comes from " + path);
     }
-    showResults(readTextFile(path), path, arguments.json);
+    showResults(readTextFile(path), path, against, arguments.json);
     return 0;
   });
 }

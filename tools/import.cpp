@@ -14,7 +14,6 @@ using namespace offaxis;
 
 const cli::Verb kVerb{
     "import",
-    "read an original dSprites or Shapes3D file into an HDF5 file of ours",
     "FILE is recognised by its content: the dSprites npz or HDF5 file, or the Shapes3D HDF5 file. Its digest is "
     "compared\n"
     "with the published one's; a file of another digest and the right content is imported too, under a name that says\n"

@@ -18,7 +18,6 @@ using namespace offaxis;
 
 const cli::Verb kVerb{
     "inspect",
-    "describe a dataset, a file or a variant; draw a contact sheet",
     "A file's content root is the one that it records; for anything else, and with --hash, it is computed.\n"
     "Where --hash finds another than the file records, the exit status is 1.\n"
     "--picture draws SOURCE beside its VARIANTs, into --png, and describes nothing:\n"

@@ -13,10 +13,11 @@ namespace {
 
 using namespace offaxis;
 
-const cli::Verb kVerb{
-    "list", "say which datasets, variants, models and metrics there are",
-    "",     {{"WHAT", false, false, "datasets, variants, models or metrics; all of them where left out"}},
-    {},     {"", "datasets --json"}};
+const cli::Verb kVerb{"list",
+                      "",
+                      {{"WHAT", false, false, "datasets, variants, models or metrics; all of them where left out"}},
+                      {},
+                      {"", "datasets --json"}};
 
 struct Entry {
   std::string name, summary, parameters;

@@ -19,25 +19,28 @@ using cli::Json;
 // Options without a fallback here keep the profile's value.
 const cli::Verb kVerb{
     "manipulate",
-    "train the perturbation network psi against reference models",
     "Trains an entangled and a disentangled reference model at each rung of a ladder of KL weights, and psi so that\n"
     "the entangled ones rebuild the images better (Zietlow, Rolinek and Martius, ICML 2021; the noise-limited models,\n"
     "the ladder and psi's inputs are our design). RUN/ receives psi.h5, the integer network that `offaxis emit` "
     "applies,\n"
-    "and log.json. Ctrl-C keeps a checkpoint there; the same command goes on from it.",
+    "and log.json. Ctrl-C keeps a checkpoint there; the same command goes on from it. Options that name no default "
+    "have\n"
+    "the recipe's and the profile's; docs/manipulation.md says what each is good for.",
     {{"SOURCE", true, false,
       "the original, such as xysquares:spacing=1; averaged down to the profile's size where it is larger"}},
     {{"output,o", "RUN", "", "the run's directory"},
-     {"eps", "E", "0.1", "budget: |delta| <= floor(255 E) levels"},
+     {"eps", "E", "",
+      "budget: |delta| <= floor(255 E) levels; the dataset's where left out: shapes3d 0.175, others 0.1"},
      {"seed", "N", "0", "of every draw"},
      {"profile", "P", "quick", "quick, pilot or paper"},
      {"recipe", "NAME", "tint",
       "settings to start from: tint, those of the dataset's confirmation, or levels, the first design; the options "
       "below change them"},
      {"rotation", "NAME", "",
-      "of the entangled model: blocks, pairs or random; NAME:FACTOR,FACTOR,.. rotates these alone; A;B: by rung; "
-      "auto: pairs of the factors that show most, each with the whole ladder"},
-     {"codes", "NAME", "", "what the reference models are handed: levels, or angles of cyclic factors; A;B: by rung"},
+      "of the entangled model: blocks, pairs or random; NAME:FACTOR,FACTOR,.. rotates these alone; A;B is one for each "
+      "rung of the ladder in turn; auto: pairs of the factors that show most, each with the whole ladder"},
+     {"codes", "NAME", "",
+      "what the reference models are handed: levels, or angles of cyclic factors; A;B is one for each rung in turn"},
      {"loss", "NAME", "", "of the reference models: squared-error or bernoulli"},
      {"ladder", "W,W,...", "", "KL weights, as multiples of the pixel variance per factor"},
      {"harmonics", "H,H,...", "", "of psi's rotated inputs; 'none' for none"},
@@ -62,13 +65,13 @@ const cli::Verb kVerb{
      {"restart-every", "N", "", "psi steps after which one rung's models start anew"},
      {"sign", "+1|-1", "1", "-1 trains the sign-flipped control, which favours the factors"},
      {"device", "D", "auto", "auto, cpu or cuda[:N]"}},
-    {"xysquares:spacing=1 -o run/", "xysquares:spacing=1 --eps 0.05 --seed 3 -o run-3/"}};
+    {"shapes3d -o run/", "xysquares:spacing=1 --eps 0.05 --seed 3 -o run-3/"}};
 
 ManipulateSettings parse(const cli::Arguments& a, const SourceInfo& original) {
   constexpr std::uint64_t kMany = 1'000'000'000;
   ManipulateSettings s = ManipulateSettings::forProfile(a.text("profile"));
   s.follow(a.text("recipe"), original);
-  s.eps = a.budget("eps");
+  if (a.given("eps")) s.eps = a.budget("eps");
   s.seed = a.integer("seed", 0, UINT64_MAX);
   if (a.given("rotation")) s.rotation = a.text("rotation");
   if (a.given("codes")) s.codes = a.text("codes");

@@ -8,47 +8,27 @@
 #include <iomanip>
 #include <iostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/error.h"
 #include "core/version.h"
+#include "tools/verbs.h"
 
 namespace {
 
-struct VerbEntry {
-  const char* name;
-  const char* summary;
-};
-
-constexpr std::array<VerbEntry, 21> kVerbs{{
-    {"list", "say which datasets, variants, models and metrics there are"},
-    {"render", "write a built-in dataset to an HDF5 file"},
-    {"import", "read an original dSprites or Shapes3D file into an HDF5 file of ours"},
-    {"inspect", "describe a dataset, a file or a variant; draw a contact sheet"},
-    {"align", "measure which axes a dataset or variant favours, without training"},
-    {"axes", "measure which axes reference models find cheaper on a dataset or variant"},
-    {"manipulate", "train the reference models and the perturbation psi"},
-    {"emit", "write a variant of a dataset (modified, noise, ...) to an HDF5 file"},
-    {"verify", "check that a modified dataset kept its factors and its budget"},
-    {"train", "train a model on a dataset"},
-    {"encode", "encode a dataset by a trained model"},
-    {"traverse", "draw the latent traversals and reconstructions of a trained model"},
-    {"score", "score codes against factors"},
-    {"evaluate", "train and score models on several variants; print the table"},
-    {"plot", "draw an evaluation: scores, dose and response, frontier"},
-    {"report", "make one self-contained page of a run, an evaluation or a version"},
-    {"publish", "publish files as a checksummed version"},
-    {"check", "check a published version"},
-    {"reproduce", "regenerate a published version from its manifest"},
-    {"diff", "say what changed between two published versions or two datasets"},
-    {"help", "show this text, or the help of a verb"},
-}};
+using offaxis::cli::findVerb;
+using offaxis::cli::kVerbs;
+using offaxis::cli::VerbEntry;
 
 void printHelp(std::ostream& out) {
   out << "offaxis " << offaxis::version() << ": adversarial versions of disentanglement benchmarks\n\n"
       << "usage: offaxis VERB [arguments]\n\n";
-  for (const VerbEntry& verb : kVerbs)
-    out << "  " << std::left << std::setw(12) << verb.name << ' ' << verb.summary << '\n';
+  const auto line = [&](std::string_view name, std::string_view summary) {
+    out << "  " << std::left << std::setw(12) << name << ' ' << summary << '\n';
+  };
+  for (const VerbEntry& verb : kVerbs) line(verb.name, verb.summary);
+  line("help", "show this text, or the help of a verb");
   out << "\n`offaxis VERB --help` describes a verb.\n";
 }
 
@@ -64,13 +44,6 @@ int finished() {
   if (std::cout) return 0;
   std::cerr << "offaxis: cannot write to standard output\n";
   return static_cast<int>(offaxis::ErrorKind::CannotWrite);
-}
-
-bool isVerb(const std::string& name) {
-  for (const VerbEntry& verb : kVerbs) {
-    if (name == verb.name) return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -89,14 +62,15 @@ int main(int argc, char** argv) {
     return finished();
   }
   if (verb == "help" || verb == "--help" || verb == "-h") {
-    if (argc < 3) {
+    if (argc < 3 || std::string(argv[2]) == "help") {
       printHelp(std::cout);
       return finished();
     }
     verb = argv[2];
     arguments = {argv[2], help.data()};
   }
-  if (!isVerb(verb)) {
+  const VerbEntry* const known = findVerb(verb);
+  if (known == nullptr) {
     std::vector<std::string> names;
     for (const VerbEntry& entry : kVerbs) names.emplace_back(entry.name);
     std::cerr << "offaxis: unknown verb '" << verb << "'\n  verbs: " << offaxis::joined(names) << '\n';
@@ -106,6 +80,9 @@ int main(int argc, char** argv) {
   arguments.push_back(nullptr);
   ::execv(program.c_str(), arguments.data());
   std::cerr << "offaxis: cannot run " << program << ": " << std::strerror(errno) << '\n';
-  if (errno == ENOENT) std::cerr << "  this build lacks the verb; build with LibTorch (-DOFFAXIS_LEARN=ON)\n";
+  if (errno == ENOENT) {
+    std::cerr << (known->learns ? "  this build lacks the verb; build with LibTorch (-DOFFAXIS_LEARN=ON)\n"
+                                : "  build or install the program again\n");
+  }
   return static_cast<int>(ErrorKind::Unavailable);
 }

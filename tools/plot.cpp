@@ -16,7 +16,6 @@ using namespace offaxis;
 
 const cli::Verb kVerb{
     "plot",
-    "draw what evaluations found",
     "FIGURE is\n"
     "  scores    every run's MIG, a row for each variant, of one evaluation\n"
     "  dose      its MIG against J_ent - J_dis of its images: needs records of `offaxis axes` among the INPUTs\n"
@@ -43,8 +42,10 @@ std::string drawChart(const std::vector<std::string>& inputs) {
 std::string draw(const std::string& figure, const std::vector<std::string>& inputs, std::size_t rung) {
   if (figure == "chart") return drawChart(inputs);
   std::vector<nlohmann::json> evaluations, records;
+  std::vector<std::string> paths;
   for (const std::string& input : inputs) {
-    const bool directory = std::filesystem::is_directory(input);
+    std::error_code none;
+    const bool directory = std::filesystem::is_directory(input, none);
     const std::string path = directory ? (std::filesystem::path(input) / "results.json").string() : input;
     nlohmann::json json = nlohmann::json::parse(cli::readInput(path), nullptr, false);
     if (!json.is_object() || !json.contains(directory ? "rows" : "rungs")) {
@@ -52,6 +53,7 @@ std::string draw(const std::string& figure, const std::vector<std::string>& inpu
                   directory ? "give a directory of offaxis evaluate" : "an evaluation is given by its directory");
     }
     (directory ? evaluations : records).push_back(std::move(json));
+    paths.push_back(path);
   }
   const auto one = [&]() -> const nlohmann::json& {
     if (evaluations.size() == 1) return evaluations[0];
@@ -62,7 +64,8 @@ std::string draw(const std::string& figure, const std::vector<std::string>& inpu
     if (figure == "dose") return doseFigure(one(), records, rung);
     if (figure == "frontier") return frontierFigure(evaluations);
   } catch (const nlohmann::json::exception& e) {
-    throw Error(ErrorKind::BadFile, std::string("the results cannot be read: ") + withoutTag(e.what()));
+    throw Error(ErrorKind::BadFile, joined(paths) + (paths.size() > 1 ? " cannot all be read: " : " cannot be read: ") +
+                                        withoutTag(e.what()));
   }
   throw Error(ErrorKind::Usage, "no figure is called '" + figure + "'", "known: scores, dose, frontier, chart");
 }

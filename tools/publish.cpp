@@ -14,7 +14,6 @@ using namespace offaxis;
 
 const cli::Verb kVerb{
     "publish",
-    "publish files as a checksummed version",
     "Writes DIR/NAME/X.Y.Z/ with the data, psi.h5, index.csv, manifest.json, croissant.json, datacite.json, README.md\n"
     "and SHA256SUMS. Every variant is verified against its original first, and a program that was built from changed\n"
     "sources is refused. A version never changes; its number follows from what changed: same content PATCH, all old\n"
@@ -37,16 +36,8 @@ const cli::Verb kVerb{
 
 // "a,b" of the option `name`.
 std::vector<std::string> listOf(const cli::Arguments& arguments, const std::string& name) {
-  const std::string& text = arguments.text(name);
-  std::vector<std::string> items;
-  for (std::size_t begin = 0; begin <= text.size() && !text.empty();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    items.push_back(text.substr(begin, end - begin));
-    if (items.back().empty())
-      throw Error(ErrorKind::Usage, "--" + name + " '" + text + "' has an empty entry", "give FILE,FILE");
-    begin = end + 1;
-  }
-  return items;
+  if (arguments.text(name).empty()) return {};
+  return splitList(arguments.text(name), "--" + name);
 }
 
 std::string utcNow() {

@@ -13,7 +13,6 @@ using namespace offaxis;
 
 const cli::Verb kVerb{
     "render",
-    "write a built-in dataset to an HDF5 file",
     "The file has the original's own keys, dtypes and order, so that loaders of the original read it unchanged;\n"
     "the same options give the same bytes on every run and number of threads.",
     {{"DATASET", true, false, "a name from `offaxis list datasets`, with settings: xysquares:spacing=3"}},

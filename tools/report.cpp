@@ -14,7 +14,6 @@ using namespace offaxis;
 
 const cli::Verb kVerb{
     "report",
-    "make one self-contained page of a manipulation, an evaluation or a published version",
     "DIR is what `offaxis manipulate`, `evaluate`, `train` or `publish` wrote, finished or not, a folder of several "
     "of\n"
     "them, or a version's manifest. The page needs no network and no other file, shows what is there and says what is\n"

@@ -12,7 +12,6 @@ using namespace offaxis;
 
 const cli::Verb kVerb{
     "reproduce",
-    "regenerate a published version from its manifest",
     "Makes every data file anew from the manifest and psi.h5 alone and compares the content roots. With -o the files\n"
     "are written under DIR/data/ and, with the publisher's program and libraries, their bytes compared too. psi.h5 is\n"
     "looked for beside the manifest, where the manifest says, and in --psi. Exit code 1 where anything differs.",

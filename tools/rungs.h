@@ -14,12 +14,8 @@ namespace offaxis::cli {
 // "0.1,0.4", each from 0 to below 1e6; throws Error(Usage), naming `option`, also for an empty item.
 inline std::vector<double> parseReals(const std::string& text, const std::string& option) {
   std::vector<double> values;
-  for (std::size_t begin = 0;;) {
-    const std::size_t end = text.find(',', begin);
-    values.push_back(parseRealBelow(text.substr(begin, end - begin), option, 0.0, 1e6));
-    if (end == std::string::npos) return values;
-    begin = end + 1;
-  }
+  for (const std::string& item : splitList(text, option)) values.push_back(parseRealBelow(item, option, 0.0, 1e6));
+  return values;
 }
 
 inline void printRungs(const std::vector<std::pair<std::string, std::vector<RungMeasure>>>& data) {

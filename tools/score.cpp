@@ -3,7 +3,6 @@
 #include <cmath>
 #include <cstdio>
 #include <iostream>
-#include <sstream>
 
 #ifdef OFFAXIS_LEARN
 #include "datasets/registry.h"
@@ -22,7 +21,6 @@ using namespace offaxis;
 
 const cli::Verb kVerb{
     "score",
-    "score codes against the factors",
     "CODES.npz holds codes, float32 or float64 [N,L], and factors, int32 or int64 [N,K], as numpy.savez writes them:\n"
     "any model's codes can be scored. Beside each score stand its ceiling (the factors themselves as codes), what\n"
     "independent codes score, and its floor (randomly rotated factors), all on the rows of the file.\n"
@@ -60,10 +58,9 @@ Settings parse(const cli::Arguments& arguments) {
   if (settings.checkpoint.empty() && settings.device != "auto")
     throw Error(ErrorKind::Usage, "--device is of --checkpoint's model, and would be passed over",
                 "leave it out, or give --source and --checkpoint");
-  std::istringstream list(arguments.given("metrics") ? arguments.required("metrics") : "mig");
-  for (std::string name; std::getline(list, name, ',');) {
+  settings.metrics = splitList(arguments.given("metrics") ? arguments.required("metrics") : "mig", "--metrics");
+  for (const std::string& name : settings.metrics) {
     if (name != "all") metric(name);  // refuses unknown names
-    settings.metrics.push_back(name);
   }
   if (arguments.given("rotations")) settings.rotations = static_cast<int>(arguments.integer("rotations", 0, 1000));
   settings.seed = arguments.integer("seed", 0, UINT64_MAX);

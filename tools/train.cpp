@@ -17,10 +17,9 @@ using namespace offaxis;
 
 const cli::Verb kVerb{
     "train",
-    "train a model on a dataset or variant",
     "RUN/ gets checkpoint.h5 and run.json. Stopped by Ctrl-C or killed, the same command goes on from the last\n"
     "checkpoint (without --force) and ends with the same bits. A run is a pure function of source and options on one\n"
-    "machine.\n"
+    "machine. The defaults are the paper's: days on a CPU. `offaxis evaluate` trains runs of its quick profile.\n"
     "The model probe is supervised: beta, latents and loss play no part, and its accuracies on held-out images are "
     "said.",
     {{"SOURCE", true, false, "a dataset, a file, or either with a variant: xysquares:spacing=1+noise:eps=0.1"}},
@@ -39,7 +38,7 @@ const cli::Verb kVerb{
      {"log-every", "N", "100", "steps averaged into one point of the loss curve"},
      {"checkpoint-every", "N", "2000", "steps between checkpoints"},
      {"force", "", "", "start anew where RUN/ holds another run"}},
-    {"xysquares:spacing=1 --beta 4 --latents 9 -o runs/original",
+    {"shapes3d:size=32 --beta 16 --latents 6 --steps 2500 --learning-rate 0.001 -o runs/original",
      "shapes3d.h5:size=32+modified:psi=run/psi.h5 --beta 8 --steps 6000 --learning-rate 0.001 -o runs/modified"}};
 
 struct Settings {

@@ -17,7 +17,6 @@ using namespace offaxis;
 
 const cli::Verb kVerb{
     "traverse",
-    "draw the latent traversals and reconstructions of a trained model",
     "DIR/ gets latents.png (one strip a latent, those that vary most first), latents.gif, reconstructions.png,\n"
     "information.svg (what each latent tells of each factor, nats), traversal.json and the tiles that it names. "
     "Written\n"

@@ -124,8 +124,8 @@ int writeAndReport(SourcePtr source, const WritingSettings& settings, const Argu
                      {"content_root", toHex(report.root)},
                      {"seconds", seconds}});
   } else {
-    std::cout << settings.output << ": " << report.images << " images of " << toString(source->info().shape) << ", "
-              << formatBytes(report.fileBytes) << ", " << formatDuration(seconds) << "\ncontent root "
+    std::cout << printable(settings.output) << ": " << report.images << " images of " << toString(source->info().shape)
+              << ", " << formatBytes(report.fileBytes) << ", " << formatDuration(seconds) << "\ncontent root "
               << toHex(report.root) << '\n';
   }
   return 0;

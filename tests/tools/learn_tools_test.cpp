@@ -5,8 +5,11 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <utility>
+#include <vector>
 
 #include "core/philox.h"
 #include "learn/trainer.h"
@@ -524,6 +527,34 @@ TEST(LearnTools, ThePrintedTablesAreThoseOfTheResults) {
       ++compared;
     }
     EXPECT_GT(compared, 8);
+  }
+}
+
+// What docs/manipulation.md says of modified against each control.
+TEST(LearnTools, TheRowsOfControlsAreThoseOfTheResults) {
+  const std::string source = OFFAXIS_SOURCE_DIR;
+  const std::string text = contentsOf(source + "/docs/manipulation.md");
+  using Names = std::vector<std::string>;
+  const Names shapes{"noise", "flipped", "untrained", "unaligned", "permuted", "scrambled", "separable"};
+  const Names sprites{"noise", "flipped", "untrained", "separable", "unaligned", "permuted", "scrambled"};
+  for (const auto& [results, controls] :
+       {std::pair{"shapes3d-r-third", shapes}, {"shapes3d-r-fourth", shapes}, {"dsprites-r-confirmation", sprites}}) {
+    const Outcome shown = shell("offaxis evaluate --show --against modified --json -o '" + source + "/results/" +
+                                results + "/evaluation'");
+    ASSERT_EQ(shown.code, 0) << shown.err;
+    std::map<std::string, json> differences;
+    for (const json& row : json::parse(shown.out).at("summary")) {
+      if (row.at("variant") != "modified") differences[row.at("variant")] = row.at("mig").at("difference");
+    }
+    std::string line;
+    for (const std::string& control : controls) {
+      char cell[64];
+      const json& d = differences.at(control);
+      std::snprintf(cell, sizeof cell, "| %+.2f [%+.2f, %+.2f] ", d.at("mean").get<double>(),
+                    d.at("interval_95").at(0).get<double>(), d.at("interval_95").at(1).get<double>());
+      line += cell;
+    }
+    EXPECT_NE(text.find(line + "|\n"), std::string::npos) << results << ": " << line;
   }
 }
 
