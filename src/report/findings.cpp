@@ -86,7 +86,7 @@ class Reader {
     const fs::path path(findings_.path);
     std::error_code error;
     if (isFile(path)) {
-      readVersion(path, "");
+      attempt(path.string(), [&] { readVersion(path, ""); });
       addPsiNear(path.parent_path());
     } else if (fs::is_directory(path, error)) {
       visit(path, "", 0);

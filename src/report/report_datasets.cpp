@@ -437,7 +437,8 @@ void addLoaders(ReportParts& parts) {
                  "        with h5py.File(path, \"r\") as file:\n"
                  "            self.size = len(file[\"" +
                      images +
-                     "\"])\n\n"
+                     "\"])\n"
+                     "            self.white = 1 if file.attrs[\"binary\"] else 255  # some hold 0 and 1 alone\n\n"
                      "    def __len__(self):\n"
                      "        return self.size\n\n"
                      "    def __getitem__(self, index):\n"
@@ -445,7 +446,7 @@ void addLoaders(ReportParts& parts) {
                      "            self.file = h5py.File(self.path, \"r\")\n"
                      "        image = torch.from_numpy(self.file[\"" +
                      images +
-                     "\"][index]).float() / 255\n"
+                     "\"][index]).float() / self.white\n"
                      "        image = image.permute(2, 0, 1) if image.ndim == 3 else image[None]\n"
                      "        return image, torch.from_numpy(self.file[\"" +
                      labels +
