@@ -27,7 +27,8 @@ say "2/7 train the reference models and the perturbation psi (eps $eps)"
 offaxis manipulate xysquares:spacing=$spacing --eps $eps --seed 0 -o run "${quietly[@]}"
 
 say "3/7 emit the modified and the noise-control set"
-[ -f modified.h5 ] || offaxis emit xysquares:spacing=$spacing --variant modified --psi run/psi.h5 -o modified.h5 "${quietly[@]}"
+# An older psi's images would be another one's evidence.
+[ modified.h5 -nt run/psi.h5 ] || offaxis emit xysquares:spacing=$spacing --variant modified --psi run/psi.h5 -o modified.h5 --force "${quietly[@]}"
 [ -f noise.h5 ] || offaxis emit xysquares:spacing=$spacing --variant noise --eps $eps --seed 0 -o noise.h5 "${quietly[@]}"
 offaxis inspect modified.h5 --png modified.png --force --quiet >/dev/null
 offaxis inspect noise.h5 --png noise.png --force --quiet >/dev/null

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The fourth pilot on Shapes3D (64x64, conv64, 10,000 steps, a quarter of an hour a run and core). Perturbations are
+# The fourth pilot on Shapes3D (64x64, conv64, 10,000 steps, half an hour a run and core). Perturbations are
 # trained at 32x32, half of their rungs on floor and wall hue, projected on a sum of one pattern a factor, and restrained
 # on the pixels alone that tell an image from another factor level's; `modified` enlarges them to 64x64. Settings frozen
 # before these seeds were first used. beta is the quick profile's 16 times the four times as many pixels.

@@ -1,6 +1,7 @@
 // The tables of docs/manipulation.md that no program prints are what results/ says: each is counted anew from the JSON.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -221,6 +222,55 @@ TEST_F(Tables, Ablations) {
               {label, measured[0], measured[1], measured[2], number(log.at("mean_abs_delta"), 3),
                thousands(log.at("restrained").get<std::uint64_t>()),
                joined(scores(result(at + "-evaluation/results.json"), name), 3)});
+  }
+}
+
+// Of a summary, as the README writes it: "0.16", "-0.14 [-0.17, -0.11]".
+std::string meanOf(const Json& evaluation, const std::string& variant, const char* key = "mig", bool change = false) {
+  for (const Json& row : evaluation.at("summary")) {
+    if (row.at("variant") != variant) continue;
+    char text[80];
+    if (change) {
+      const Json& d = row.at(key).at("difference");
+      std::snprintf(text, sizeof text, "%+.2f [%+.2f, %+.2f]", d.at("mean").get<double>(),
+                    d.at("interval_95").at(0).get<double>(), d.at("interval_95").at(1).get<double>());
+    } else {
+      std::snprintf(text, sizeof text, "%.2f", row.at(key).at("mean").get<double>());
+    }
+    return text;
+  }
+  ADD_FAILURE() << variant;
+  return {};
+}
+
+void expectInReadme(const std::string& sentence) {
+  std::string text = fileText("README.md");
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  EXPECT_NE(text.find(sentence), std::string::npos) << sentence;
+}
+
+TEST(Readme, DSpritesAsTheResultsHaveIt) {
+  const Json runs = result("dsprites-r-confirmation/evaluation/results.json");
+  expectInReadme("MIG " + meanOf(runs, "original") + " on the original, " + meanOf(runs, "modified") +
+                 " on the modified set (change " + meanOf(runs, "modified", "mig", true) + "), " +
+                 meanOf(runs, "noise") + " on noise, " + meanOf(runs, "flipped") + " on the flipped psi; rotated MIG " +
+                 meanOf(runs, "modified", "rotated_mig") + " on the modified set against " +
+                 meanOf(runs, "noise", "rotated_mig") + " on noise. Here `unaligned` falls nearly as far as psi (" +
+                 meanOf(runs, "unaligned") + ")");
+}
+
+TEST(Readme, VictimsAsTheResultsHaveThem) {
+  for (const auto& [name, label] :
+       std::map<std::string, std::string>{{"wide", "twice the width"},
+                                          {"beta-8", "half the beta"},
+                                          {"beta-tcvae", "beta-TCVAE"},
+                                          {"pcl", "PCL, not variational"},
+                                          {"ae", "autoencoder, which has no axes to lose"},
+                                          {"beta-32", "twice the beta, under which nothing is learnt"}}) {
+    const Json runs = result("shapes3d-r-victims/" + name + "/results.json");
+    std::string row = "| " + label + " |";
+    for (const char* variant : {"original", "modified", "noise", "flipped"}) row += " " + meanOf(runs, variant) + " |";
+    expectInReadme(row);
   }
 }
 
