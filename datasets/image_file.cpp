@@ -260,13 +260,16 @@ class OwnImageFile final : public ImageFile {
   // Names are shown on terminals, in tables and on pages.
   void requirePlainNames() const {
     const auto require = [&](const std::string& name, const char* what) {
-      if (name.empty()) fail(std::string(what) + " has no name");
       if (printable(name) != name) fail(std::string(what) + " '" + name + "' holds control characters or is not UTF-8");
     };
     require(info_.dataset, "its attribute dataset");
     require(info_.variant, "its attribute variant");
     for (const auto& [key, value] : info_.settings) require(key + "=" + value, "its setting");
-    for (const Factor& factor : info_.grid.factors()) require(factor.name, "its factor");
+    if (info_.variant.empty()) fail("its attribute variant is empty");
+    for (const Factor& factor : info_.grid.factors()) {
+      if (factor.name.empty()) fail("it has a factor without a name");
+      require(factor.name, "its factor");
+    }
   }
 
   void readShape() {

@@ -175,9 +175,9 @@ std::string helpText(const Verb& verb) {
     text << "  " << left;
     std::size_t at = left.size() + 2;
     std::istringstream words(right);
-    for (std::string word; words >> word;) {
-      const bool fits = at <= kColumn - 1 || (at > kColumn && at + 1 + word.size() <= kWidth);
-      if (!fits) {
+    bool first = true;
+    for (std::string word; words >> word; first = false) {
+      if (first ? at >= kColumn : at + 1 + word.size() > kWidth) {
         text << '\n';
         at = 0;
       }

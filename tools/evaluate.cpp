@@ -47,8 +47,8 @@ const cli::Verb kVerb{
      {"show", "", "", "print the table of DIR/results.json and train nothing; takes --against, and no ARM"},
      {"device", "NAME", "auto", "auto, cpu, cuda or cuda:N"},
      {"force", "", "", "remove what DIR/ holds of these runs first, and train them anew"}},
-    {"original=shapes3d modified=shapes3d+modified:psi=run/psi.h5 noise=shapes3d+noise:eps=0.175 -o evaluation/",
-     "--show --against noise -o evaluation/"}};
+    {"original=shapes3d modified=shapes3d+modified:psi=run/psi.h5 noise=shapes3d+noise:eps=0.175 -o e/",
+     "--show --against noise -o e/"}};
 
 struct Settings {
   EvaluateSettings evaluate;

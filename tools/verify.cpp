@@ -13,6 +13,7 @@
 #include "core/text.h"
 #include "datasets/content.h"
 #include "datasets/image_file.h"
+#include "datasets/original_file.h"
 #include "measure/preservation.h"
 #include "publish/manifest.h"
 #include "publish/preservation_json.h"
@@ -65,20 +66,22 @@ SourcePtr openModified(const std::string& text) {
 }
 
 // The same rows of the original, so that a part of the grid is compared with that part.
-SourcePtr openOriginalOf(const Source& modified, const std::string& name, const std::string& text) try {
+SourcePtr openOriginalOf(const Source& modified, const std::string& name, const std::string& text) {
   PublishedFile described = publishedFileOf(modified);
   described.file.path = name;
   const std::string rows = std::exchange(described.rows, std::string());
-  SourcePtr original = openOriginal(described, text);
-  if (rows.empty() || original->info().grid != modified.info().grid) return original;
-  described.rows = rows;
-  return openOriginal(described, text);
-} catch (const Error& error) {
-  // What nobody said on the command line, the file did.
-  if (error.kind() != ErrorKind::Usage || !text.empty() || !exists(name)) throw;
-  throw Error(ErrorKind::BadFile,
-              "the original of " + name + ", as it describes itself, cannot be made: " + error.what(),
-              "name it with --original");
+  try {
+    SourcePtr original = openOriginal(described, text);
+    if (rows.empty() || original->info().grid != modified.info().grid) return original;
+    described.rows = rows;
+    return openOriginal(described, text);
+  } catch (const Error& error) {
+    // What nobody said on the command line, the file did; but an imported original has to be named there.
+    if (error.kind() != ErrorKind::Usage || !text.empty() || !importedFamily(described.dataset).empty()) throw;
+    throw Error(ErrorKind::BadFile,
+                "the original of " + name + ", as it describes itself, cannot be made: " + error.what(),
+                "name it with --original");
+  }
 }
 
 int budgetOf(const std::string& name, const std::string& text) {

@@ -100,8 +100,6 @@ WritingSettings parseWriting(const Arguments& arguments) {
   WritingSettings settings;
   settings.output = arguments.required("output");
   settings.indices = arguments.text("indices");
-  if (settings.indices.empty() && arguments.given("indices"))
-    throw Error(ErrorKind::Usage, "--indices is empty", "leave it out to write all rows");
   settings.file.overwrite = arguments.overwrite;
   settings.file.deflateLevel = static_cast<int>(arguments.integer("deflate", 1, 12));
   if (arguments.given("chunk")) settings.file.imagesPerChunk = arguments.integer("chunk", 1, kMostImagesPerChunk);

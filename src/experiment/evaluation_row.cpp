@@ -18,7 +18,8 @@ namespace {
 
 double migFrom(const Json& json) {
   const double value = json;
-  if (value >= 0 && value <= 1) return value;
+  constexpr double kRounding = 1e-9;
+  if (value >= 0 && value <= 1 + kRounding) return value;
   throw Error(ErrorKind::BadFile, "a MIG of " + formatReal(value) + " is none: it lies in [0, 1]");
 }
 

@@ -1,7 +1,7 @@
 #include "experiment/results_summary.h"
 
 #include <algorithm>
-#include <optional>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -22,13 +22,21 @@ struct ShownSource {
   std::uint32_t cluster = 0;  // equal for sources that show the same images
 };
 
+SeedRange seedsFrom(const std::string& label, std::size_t begin) {
+  try {
+    return parseSeeds(label.substr(begin), "the seeds of " + label);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::BadFile, error.what(), error.hint());
+  }
+}
+
 std::vector<ShownSource> sourcesOf(const Json& results) {
   std::vector<ShownSource> sources;
   std::vector<std::pair<Json, Json>> shown;
   for (const auto& [label, source] : results.at("sources").items()) {
     const std::size_t at = label.find('@');
     ShownSource entry{label.substr(0, at), {}, 0};
-    if (at != std::string::npos) entry.seeds = parseSeeds(label.substr(at + 1), "the seeds of " + label);
+    if (at != std::string::npos) entry.seeds = seedsFrom(label, at + 1);
     shown.emplace_back(source.at("identity"), source.value("definition", Json()));
     entry.cluster = static_cast<std::uint32_t>(std::find(shown.begin(), shown.end(), shown.back()) - shown.begin());
     sources.push_back(std::move(entry));

@@ -20,19 +20,19 @@ std::uint64_t physicalMemory() {
   return pages > 0 && page > 0 ? static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page) : 0;
 }
 
-// The least that a group or one of those above it is granted. In a container the group's path may start outside of
-// what is mounted: its lower end alone is found there, or nothing but the mount itself.
+// The least of the bounds that `file` states in `mount`, in the folder of `group` below it, and in those between. In a
+// container what is mounted may begin anywhere along the group's path, so the path's ends are looked for as well.
 std::uint64_t leastAlong(const std::filesystem::path& mount, const std::filesystem::path& group, const char* file) {
   std::uint64_t least = UINT64_MAX;
-  std::filesystem::path directory = mount;
-  const auto look = [&] {
+  const auto look = [&](const std::filesystem::path& directory) {
     std::uint64_t bytes = 0;
     if (std::ifstream(directory / file) >> bytes) least = std::min(least, bytes);  // "max" is not a number
   };
-  look();
-  for (const std::filesystem::path& part : group.relative_path()) {
-    directory /= part;
-    look();
+  look(mount);
+  const std::filesystem::path parts = group.relative_path();
+  for (auto begin = parts.begin(); begin != parts.end(); ++begin) {
+    std::filesystem::path directory = mount;
+    for (auto at = begin; at != parts.end(); ++at) look(directory /= *at);
   }
   return least;
 }
@@ -114,7 +114,9 @@ class Slots {
 }  // namespace
 
 std::uint64_t groupMemory(std::istream& groups, const std::string& mount) {
-  std::uint64_t least = UINT64_MAX;
+  const std::filesystem::path version1 = std::filesystem::path(mount) / "memory";
+  std::uint64_t least =
+      std::min(leastAlong(mount, {}, "memory.max"), leastAlong(version1, {}, "memory.limit_in_bytes"));
   for (std::string line; std::getline(groups, line);) {
     const std::size_t first = line.find(':');
     const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
@@ -125,7 +127,7 @@ std::uint64_t groupMemory(std::istream& groups, const std::string& mount) {
       for (const char* hierarchy : {"", "unified"})
         least = std::min(least, leastAlong(std::filesystem::path(mount) / hierarchy, group, "memory.max"));
     } else if (controllers.find(",memory,") != std::string::npos) {
-      least = std::min(least, leastAlong(std::filesystem::path(mount) / "memory", group, "memory.limit_in_bytes"));
+      least = std::min(least, leastAlong(version1, group, "memory.limit_in_bytes"));
     }
   }
   return least;

@@ -11,9 +11,10 @@ namespace offaxis {
 // Half of the machine's memory, or of what the control group allows this process where that is less, in bytes.
 std::uint64_t imageMemory();
 
-// The least that the control groups named in `groups`, in the form of /proc/self/cgroup, and those above them are
-// granted, in bytes; UINT64_MAX where none is bounded. A batch system's bound on a job lies somewhere along that path,
-// not at its top. `mount` is where the groups' files lie: version 2's there or in unified/, version 1's in memory/.
+// The least that the control groups named in `groups`, in the form of /proc/self/cgroup, those above them, and the one
+// that is mounted are granted, in bytes; UINT64_MAX where none is bounded. A batch system's bound on a job lies
+// somewhere along that path, not at its top. `mount` is where the groups' files lie: version 2's there or in unified/,
+// version 1's in memory/.
 std::uint64_t groupMemory(std::istream& groups, const std::string& mount);
 
 // A part of imageMemory(), held until this object ends. All processes of one user on one machine draw from the same

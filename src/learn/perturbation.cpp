@@ -122,6 +122,12 @@ class Rivals {
   std::unordered_map<std::uint64_t, std::uint64_t> rowOf_;  // by grid index
 };
 
+// Every tenth step.
+void showLosses(const LossCurve& curve, const ReferenceEnsemble& models, std::uint64_t step, const Context& context) {
+  if ((step + 1) % 10 != 0) return;
+  if (const std::string status = curve.status(models.weights().back()); !status.empty()) context.status(status);
+}
+
 class Manipulation {
  public:
   Manipulation(SourcePtr base, const ManipulateSettings& settings, std::string directory, const Context& context)
@@ -192,7 +198,7 @@ class Manipulation {
 
   // The images that the integer network makes, u8.
   Tensor shipped(const ReferenceBatch& batch) const {
-    Tensor images = batch.images.to(torch::kCPU).permute({0, 2, 3, 1}).contiguous();
+    Tensor images = batch.images.to(torch::kCPU).permute({0, 2, 3, 1}).contiguous().clone();  // never the batch itself
     const std::size_t bytes = info_.shape.bytes();
     std::vector<std::int16_t> delta(bytes);
     for (std::size_t i = 0; i < batch.rows.size(); ++i) {
@@ -254,9 +260,8 @@ class Manipulation {
   }
 
   void record(const PsiActivity& psi, const ReferenceEnsemble::Steps& steps) {
+    showLosses(curve_, models_, step_, context_);
     curve_.add(step_ + 1, psi, models_.losses(steps, step_));
-    if ((step_ + 1) % 10 != 0) return;
-    if (const std::string status = curve_.status(models_.weights().back()); !status.empty()) context_.status(status);
   }
 
   std::vector<std::uint32_t> levelsOfRows(const char* stream, std::uint64_t count) const {
@@ -466,9 +471,9 @@ std::vector<RungMeasure> measuredReferences(const SourcePtr& source, const Manip
   for (std::uint64_t step = 0; step < settings.warmupSteps; ++step) {
     context.throwIfCancelled();
     const ReferenceBatch batch = models.draw(step);
-    curve.add(step + 1, {}, models.losses(models.train(batch, step, onUnit(batch.images)), step));
-    if (const std::string status = curve.status(models.weights().back()); (step + 1) % 10 == 0 && !status.empty())
-      context.status(status);
+    const ReferenceEnsemble::Steps steps = models.train(batch, step, onUnit(batch.images));
+    showLosses(curve, models, step, context);
+    curve.add(step + 1, {}, models.losses(steps, step));
     context.advance(1);
   }
   std::vector<RungMeasure> measures = models.measure();

@@ -4,6 +4,7 @@
 
 #include <torch/torch.h>
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -21,7 +22,7 @@
 
 namespace offaxis {
 
-// Rows of an original as the models and psi take them.
+// Rows of a source as the models and psi take them.
 struct ReferenceBatch {
   std::vector<std::uint64_t> rows;
   std::vector<std::uint32_t> levels;  // [N,K], of the canonical index: identical originals have the same

@@ -28,9 +28,11 @@ struct TrainedDecoder {
   PixelLoss loss = PixelLoss::Bernoulli;
 };
 
-PixelLoss lossOf(const TrainedEncoder& encoder, const std::string& path) {
+// What `name` gives of what the checkpoint says. A name that is unknown is the file's fault, not the caller's.
+template <typename Named>
+auto named(const std::string& path, const Named& name) {
   try {
-    return pixelLossFromString(encoder.loss);
+    return name();
   } catch (const Error& error) {
     throw Error(ErrorKind::BadFile, path + " cannot be used: " + error.what(), error.hint());
   }
@@ -38,12 +40,12 @@ PixelLoss lossOf(const TrainedEncoder& encoder, const std::string& path) {
 
 TrainedDecoder loadDecoder(const std::string& runDirectory, const TrainedEncoder& encoder) {
   const std::string path = checkpointPath(runDirectory);
-  if (!modelTraits(encoder.model).decodes) {
+  if (!named(path, [&] { return modelTraits(encoder.model); }).decodes) {
     throw Error(ErrorKind::BadFile, path + " holds a " + encoder.model + ", which draws no images",
                 "traverse an autoencoder: ae, beta-vae or beta-tcvae");
   }
   TrainedDecoder trained;
-  trained.loss = lossOf(encoder, path);
+  trained.loss = named(path, [&] { return pixelLossFromString(encoder.loss); });
   trained.decoder = Decoder(encoder.net);
   NamedTensors parameters;
   for (const auto& item : trained.decoder->named_parameters())

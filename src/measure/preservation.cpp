@@ -317,10 +317,10 @@ class Verification {
         expected == to.layout ? "'" + to.layout.imagesKey + "', '" + to.layout.labelsKey + "'"
                               : "the datasets inside the file are named otherwise");
     // Of one shape, images that say another reduction than the original's say a falsehood.
-    const bool reduced = from.shape != to.shape || from.reduction == to.reduction;
-    add("shape", from.shape == to.shape && reduced,
-        reduced ? difference(toString(to.shape), toString(from.shape))
-                : difference("averaged down by " + std::to_string(to.reduction), std::to_string(from.reduction)));
+    const bool sameReduction = from.shape != to.shape || from.reduction == to.reduction;
+    add("shape", from.shape == to.shape && sameReduction,
+        sameReduction ? difference(toString(to.shape), toString(from.shape))
+                      : difference("averaged down by " + std::to_string(to.reduction), std::to_string(from.reduction)));
     pairRows();
     add("images", true, difference(std::to_string(modified_.size()), std::to_string(original_.size())));
     const std::size_t imagesCheck = report_.checks.size() - 1;  // concluded once the content root is known

@@ -184,7 +184,9 @@ Json verifyCandidates(const PublishSettings& settings, std::vector<Candidate>& c
     if (originalRoot.empty()) originalRoot = toHex(contentRoot(*original, context));
     // The reduction and the settings are not in the content root.
     const bool unmodified = described.variant == "original";
-    if (original->info().reduction != described.reduction || (unmodified && !described.settings.empty())) {
+    const bool sameShape = original->info().shape == described.shape;  // another one is said by the checks below
+    if ((sameShape && original->info().reduction != described.reduction) ||
+        (unmodified && !described.settings.empty())) {
       throw Error(
           ErrorKind::BadFile,
           "'" + candidate.path + "' says settings or a reduction that " + described.originalExpression() + " has not",

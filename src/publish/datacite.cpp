@@ -76,7 +76,8 @@ Json sizes(const Manifest& manifest) {
     ++filesOf[std::to_string(file.images) + " images of " + toString(file.shape)];
   }
   Json all = Json::array();
-  for (const auto& [images, files] : filesOf) all.push_back(images + " in each of " + std::to_string(files) + " files");
+  for (const auto& [images, files] : filesOf)
+    all.push_back(images + (files > 1 ? " in each of " + std::to_string(files) + " files" : " in one file"));
   all.push_back(std::to_string(bytes) + " B");
   return all;
 }

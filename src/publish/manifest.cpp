@@ -274,7 +274,8 @@ std::string rowsText(const Source& source) {
     if (count > 1) text += ":" + std::to_string(first + count);
     row += count;
   }
-  return text == "0:" + std::to_string(source.info().grid.size()) ? std::string() : text;
+  const std::uint64_t all = source.info().grid.size();
+  return text == (all > 1 ? "0:" + std::to_string(all) : "0") ? std::string() : text;
 }
 
 std::vector<std::uint64_t> rowsFromText(const std::string& text, std::uint64_t size) {

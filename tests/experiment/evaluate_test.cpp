@@ -307,6 +307,9 @@ TEST(Evaluate, ASourceThatIsNamedTwiceIsOneCluster) {
   auto foreign = results;
   foreign["rows"][0]["variant"] = "modified";
   expectError(ErrorKind::BadFile, "none of the sources", [&] { comparedWith(foreign, "noise"); });
+  auto damaged = results;
+  damaged["sources"]["noise@x"] = damaged["sources"]["noise@0:1"];
+  expectError(ErrorKind::BadFile, "the seeds of noise@x", [&] { comparedWith(damaged, "noise"); });
 }
 
 TEST(Evaluate, WhatForceBeganIsGoneOnWithWithoutIt) {
@@ -395,7 +398,6 @@ TEST(Evaluate, PointsOnTheWayCanBeAskedForAfterAKill) {
   EXPECT_EQ(result.rows[1].migOverSteps.size(), 3u);
 }
 
-// A file's keys may come in another order, from a program that sorts them say.
 TEST(Evaluate, AMigLiesInItsRange) {
   const TemporaryDirectory directory;
   EvaluateSettings settings = tiny();
@@ -414,6 +416,7 @@ TEST(Evaluate, AMigLiesInItsRange) {
   }
 }
 
+// A file's keys may come in another order, from a program that sorts them say.
 TEST(Evaluate, KeysMayStandInAnyOrder) {
   const TemporaryDirectory directory;
   EvaluateSettings settings = tiny();

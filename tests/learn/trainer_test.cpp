@@ -550,6 +550,7 @@ TEST(ImageMemory, TheLeastOfAllGroupsAboveCounts) {
   EXPECT_EQ(allowed("0::/slurm/job/step\n"), 3000u);
   EXPECT_EQ(allowed("0::/slurm\n"), 5000u);
   EXPECT_EQ(allowed("0::/elsewhere\n"), UINT64_MAX);
+  EXPECT_EQ(allowed("0::/out/of/the/mount/slurm/job\n"), 3000u) << "a mount that begins within the path";
   EXPECT_EQ(allowed("0::/out/of/the/mount\n\nno colon\none:colon\n"), UINT64_MAX);
   bound("memory/job", "memory.limit_in_bytes", "2000");
   EXPECT_EQ(allowed("5:cpu,cpuacct:/job\n4:memory:/job\n0::/slurm/job/step\n"), 2000u);
@@ -557,6 +558,10 @@ TEST(ImageMemory, TheLeastOfAllGroupsAboveCounts) {
   EXPECT_EQ(allowed("5:cpu:/job\n"), UINT64_MAX) << "of no memory";
   bound("unified/job", "memory.max", "1000");
   EXPECT_EQ(allowed("0::/job\n"), 1000u) << "beside version 1";
+  EXPECT_EQ(allowed("0::/../..\n"), UINT64_MAX);
+  bound(".", "memory.max", "700");
+  EXPECT_EQ(allowed(""), 700u) << "the group that is mounted bounds everyone who sees no more";
+  EXPECT_EQ(allowed("0::/slurm/job\n"), 700u);
 }
 
 TEST(ImageMemory, OtherProcessesCount) {

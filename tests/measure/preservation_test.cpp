@@ -77,6 +77,16 @@ TEST(Preservation, ACleanVariantPasses) {
   EXPECT_EQ(report.statistics.changedImages, 300u);
 }
 
+TEST(Preservation, AFalseReductionIsAnotherShape) {
+  const ToySource original = toy();
+  MemorySource modified = perturbed(original);
+  modified.info_.reduction = 99;
+  const PreservationReport report = verify(modified, original);
+  EXPECT_FALSE(passed(report, "shape"));
+  EXPECT_EQ(report.firstFailure()->name, "shape");
+  EXPECT_NE(report.firstFailure()->detail.find("averaged down by 99"), std::string::npos);
+}
+
 TEST(Preservation, StatisticsMatchTheirDefinitions) {
   const ToySource original = toy();
   const MemorySource modified = perturbed(original);

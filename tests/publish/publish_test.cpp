@@ -663,7 +663,7 @@ TEST_F(Publish, SizesAreThoseOfTheFiles) {
   const Json sizes = Json::parse(bytesOf(versionPath("datacite.json"))).at("sizes");
   ASSERT_EQ(sizes.size(), 3u) << sizes;
   EXPECT_EQ(sizes[0], "600 images of 16x16x3 in each of 2 files");
-  EXPECT_EQ(sizes[1], "600 images of 32x32x3 in each of 1 files");
+  EXPECT_EQ(sizes[1], "600 images of 32x32x3 in one file");
 }
 
 TEST(Manifest, RowsAreRanges) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <tuple>
 
@@ -284,14 +285,14 @@ TEST(Tools, EveryVerbsConfigRoundTrips) {
   }
 }
 
-// What a configuration file cannot hold is refused; an option that is given as empty stays so.
+// What a configuration file cannot hold is refused, and so is an option that is given as empty.
 TEST(Tools, ConfigHoldsWhatWasGivenOrRefuses) {
   const TempDirectory d;
   const std::string in = "cd " + d.path() + "; offaxis ";
-  const Outcome empty = shell(in + "render xysquares --indices '' -o x.h5 --dump-config | tee c.ini");
-  EXPECT_NE(empty.out.find("\nindices = \n"), std::string::npos) << empty.out << empty.err;
-  EXPECT_EQ(shell(in + "render --config c.ini --dump-config").out, empty.out);
-  EXPECT_EQ(shell(in + "render --config c.ini").code, 2) << "as the command itself";
+  std::ofstream(d / "c.ini") << "DATASET = xysquares\noutput = x.h5\nindices =\n";
+  const Outcome empty = shell(in + "render --config c.ini");
+  EXPECT_EQ(empty.code, 2);
+  EXPECT_NE(empty.err.find("--indices is empty"), std::string::npos) << empty.err;
   const std::vector<std::array<std::string, 2>> unheld{
       {"xysquares -o ' x.h5'", "--output"},
       {"xysquares -o 'x.h5\t'", "--output"},

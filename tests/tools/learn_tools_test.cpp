@@ -543,7 +543,8 @@ TEST(LearnTools, TheRowsOfControlsAreThoseOfTheResults) {
                                 results + "/evaluation'");
     ASSERT_EQ(shown.code, 0) << shown.err;
     std::map<std::string, json> differences;
-    for (const json& row : json::parse(shown.out).at("summary")) {
+    const json summary = json::parse(shown.out).at("summary");
+    for (const json& row : summary) {
       if (row.at("variant") != "modified") differences[row.at("variant")] = row.at("mig").at("difference");
     }
     std::string line;
