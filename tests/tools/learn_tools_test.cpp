@@ -537,8 +537,10 @@ TEST(LearnTools, TheRowsOfControlsAreThoseOfTheResults) {
   using Names = std::vector<std::string>;
   const Names shapes{"noise", "flipped", "untrained", "unaligned", "permuted", "scrambled", "separable"};
   const Names sprites{"noise", "flipped", "untrained", "separable", "unaligned", "permuted", "scrambled"};
-  for (const auto& [results, controls] :
-       {std::pair{"shapes3d-r-third", shapes}, {"shapes3d-r-fourth", shapes}, {"dsprites-r-confirmation", sprites}}) {
+  for (const auto& [results, controls] : {std::pair{"shapes3d-r-third", shapes},
+                                          {"shapes3d-r-fourth", shapes},
+                                          {"dsprites-r-confirmation", sprites},
+                                          {"xysquares-confirmation", sprites}}) {
     const Outcome shown = shell("offaxis evaluate --show --against modified --json -o '" + source + "/results/" +
                                 results + "/evaluation'");
     ASSERT_EQ(shown.code, 0) << shown.err;
