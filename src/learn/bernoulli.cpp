@@ -27,9 +27,9 @@ inline float expOfMinus(float a) {
   p = p * r + 0.5f;
   p = p * r + 1.f;
   p = p * r + 1.f;
-  std::int32_t bits;
+  std::uint32_t bits;  // unsigned: what is shifted out of a signed number is undefined
   std::memcpy(&bits, &shifted, sizeof bits);
-  bits = (bits + 127) << 23;  // 2^n: what kRound leaves above n's own bits is shifted out
+  bits = (bits + 127u) << 23;  // 2^n: what kRound leaves above n's own bits is shifted out
   float power;
   std::memcpy(&power, &bits, sizeof power);
   return p * power;
