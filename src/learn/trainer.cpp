@@ -343,7 +343,8 @@ class Training {
     stepsFrom(at(kStep), path);
     const torch::Tensor curve = loadCheckpointVector(path, "curve");
     if (curve.numel() % 3 != 0 || !curve.isfinite().all().item<bool>() || !progress_.isfinite().all().item<bool>())
-      throw Error(ErrorKind::BadFile, path + " is damaged: so is its loss curve", "remove it to start anew");
+      throw Error(ErrorKind::BadFile, path + " is damaged: its loss curve holds what is no number",
+                  "remove it to start anew");
     const double* value = curve.data_ptr<double>();
     for (std::int64_t i = 0; i < curve.numel(); i += 3) {
       curve_.push_back({stepsFrom(value[i], path), value[i + 1], value[i + 2]});
