@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "core/philox.h"
-#include "learn/conv_transpose.h"
+#include "learn/convolution.h"
 
 namespace offaxis {
 namespace {
@@ -105,12 +105,8 @@ EncoderImpl::EncoderImpl(const NetSettings& settings) : settings_(settings) {
 std::pair<torch::Tensor, torch::Tensor> EncoderImpl::forward(torch::Tensor x) {
   const Precision precision = settings_.precision;
   for (std::size_t i = 0; i < convolutions_.size(); ++i) {
-    const int padding = settings_.kernels[i] == 4 ? 1 : 0;
     x = product(precision, x, convolutions_[i],
-                [padding](const torch::Tensor& in, const torch::Tensor& weight, const torch::Tensor& bias) {
-                  return torch::conv2d(in, weight, bias, /*stride=*/2, padding);
-                })
-            .relu_();
+                [](const auto&... operands) { return halvingConvolution(operands..., Activation::Relu); });
   }
   const torch::Tensor features = dense(precision, x.flatten(1), dense_).relu_();
   return {asFloat32(dense(precision, features, mu_)), asFloat32(dense(precision, features, logVariance_))};
@@ -141,8 +137,9 @@ torch::Tensor DecoderImpl::forward(torch::Tensor z) {
   x = x.view({z.size(0), settings_.channels.back(), kSmallestSide, kSmallestSide})
           .contiguous(torch::MemoryFormat::ChannelsLast);
   for (std::size_t i = 0; i < deconvolutions_.size(); ++i) {
-    x = product(precision, x, deconvolutions_[i], fastConvTranspose2d);
-    if (i + 1 < deconvolutions_.size()) x = x.relu_();
+    const Activation activation = i + 1 < deconvolutions_.size() ? Activation::Relu : Activation::None;
+    x = product(precision, x, deconvolutions_[i],
+                [activation](const auto&... operands) { return doublingConvolution(operands..., activation); });
   }
   return asFloat32(x);
 }

@@ -1,7 +1,7 @@
 #include "learn/reference.h"
 
 #include "learn/bernoulli.h"
-#include "learn/conv_transpose.h"
+#include "learn/convolution.h"
 
 namespace offaxis {
 

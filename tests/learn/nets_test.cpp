@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "learn/conv_transpose.h"
 #include "learn/device.h"
 #include "storage/temporary.h"
 
@@ -11,59 +10,6 @@ namespace offaxis {
 namespace {
 
 using testing::expectError;
-
-float largestGap(const torch::Tensor& a, const torch::Tensor& b) {
-  return (a - b).abs().max().item<float>();
-}
-
-// Values and all three gradients against the library's own function, for one shape and memory order.
-template <typename Ours, typename Theirs>
-void compare(torch::Tensor x, torch::Tensor weight, torch::Tensor bias, const Ours& ours, const Theirs& theirs) {
-  std::vector<torch::Tensor> inputs{x.requires_grad_(), weight.requires_grad_(), bias.requires_grad_()};
-  const torch::Tensor a = ours(inputs[0], inputs[1], inputs[2]);
-  const torch::Tensor b = theirs(inputs[0], inputs[1], inputs[2]);
-  ASSERT_EQ(a.sizes(), b.sizes());
-  EXPECT_LT(largestGap(a, b), 1e-5f);
-  const torch::Tensor weights = torch::randn_like(b);  // a scalar whose gradient differs from pixel to pixel
-  const auto ga = torch::autograd::grad({(a * weights).sum()}, inputs);
-  const auto gb = torch::autograd::grad({(b * weights).sum()}, inputs);
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    ASSERT_EQ(ga[i].sizes(), gb[i].sizes());
-    EXPECT_LT(largestGap(ga[i], gb[i]), 1e-5f * std::max(1.0f, gb[i].abs().max().item<float>())) << "gradient " << i;
-  }
-}
-
-TEST(FastConvTranspose, AgreesWithTheLibrarys) {
-  torch::manual_seed(1);
-  const auto theirs = [](const torch::Tensor& x, const torch::Tensor& w, const torch::Tensor& b) {
-    return torch::conv_transpose2d(x, w, b, 2, 1);
-  };
-  const struct {
-    int batch, in, out, side;
-  } kShapes[] = {{3, 8, 5, 4}, {1, 1, 1, 1}, {2, 16, 3, 8}, {4, 3, 1, 5}, {2, 5, 2, 2}, {1, 2, 4, 3}};
-  for (const auto& shape : kShapes) {
-    for (const auto order : {torch::MemoryFormat::Contiguous, torch::MemoryFormat::ChannelsLast}) {
-      const torch::Tensor x = torch::randn({shape.batch, shape.in, shape.side, shape.side}).contiguous(order);
-      compare(x, torch::randn({shape.in, shape.out, 4, 4}), torch::randn({shape.out}), fastConvTranspose2d, theirs);
-    }
-  }
-}
-
-TEST(FastConvTranspose, RefusesShapesThatDoNotFit) {
-  const torch::Tensor x = torch::zeros({1, 2, 4, 4});
-  EXPECT_THROW(fastConvTranspose2d(x, torch::zeros({3, 2, 4, 4}), torch::zeros({2})), c10::Error);
-  EXPECT_THROW(fastConvTranspose2d(x, torch::zeros({2, 3, 3, 3}), torch::zeros({3})), c10::Error);
-  EXPECT_THROW(fastConvTranspose2d(x, torch::zeros({2, 3, 4, 4}), torch::zeros({1})), c10::Error);
-}
-
-TEST(FastLinear, AgreesWithTheLibrarys) {
-  torch::manual_seed(2);
-  const auto theirs = [](const torch::Tensor& x, const torch::Tensor& w, const torch::Tensor& b) {
-    return torch::linear(x, w, b);
-  };
-  compare(torch::randn({5, 17}), torch::randn({9, 17}), torch::randn({9}), fastLinear, theirs);
-  compare(torch::randn({1, 1}), torch::randn({1, 1}), torch::randn({1}), fastLinear, theirs);
-}
 
 TEST(Nets, Conv64HasTheStandardParameterCount) {
   for (const auto& [channels, expected] : {std::pair<std::uint32_t, std::int64_t>{1, 690517}, {3, 692567}}) {
