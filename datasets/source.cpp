@@ -7,6 +7,26 @@
 namespace offaxis {
 namespace {
 
+// The mean of each factor x factor pixels, rounded to nearest, halves up. kFactor: the factor, where the compiler is to
+// know it; otherwise 0.
+template <std::uint32_t kFactor>
+void average(const std::uint8_t* pixels, const ImageShape& full, std::uint32_t anyFactor, std::uint8_t* image) {
+  const std::uint32_t factor = kFactor != 0 ? kFactor : anyFactor, area = factor * factor;
+  const std::size_t channels = full.channels, stride = full.width * channels;
+  for (std::size_t y = 0; y < full.height; y += factor) {
+    for (std::size_t x = 0; x < full.width; x += factor) {
+      for (std::size_t c = 0; c < channels; ++c) {
+        std::uint32_t sum = area / 2;
+        const std::uint8_t* const corner = pixels + y * stride + x * channels + c;
+        for (std::size_t dy = 0; dy < factor; ++dy) {
+          for (std::size_t dx = 0; dx < factor; ++dx) sum += corner[dy * stride + dx * channels];
+        }
+        *image++ = static_cast<std::uint8_t>(sum / area);
+      }
+    }
+  }
+}
+
 class ReducedSource final : public Source {
  public:
   ReducedSource(SourcePtr base, std::uint32_t factor) : base_(std::move(base)), factor_(factor), info_(base_->info()) {
@@ -27,21 +47,7 @@ class ReducedSource final : public Source {
     const ImageShape& full = base_->info().shape;
     std::vector<std::uint8_t> pixels(full.bytes());
     base_->read(row, pixels.data());
-    const std::size_t channels = full.channels;
-    const std::size_t stride = std::size_t{full.width} * channels;
-    const std::uint32_t area = factor_ * factor_;
-    for (std::size_t y = 0; y < info_.shape.height; ++y) {
-      for (std::size_t x = 0; x < info_.shape.width; ++x) {
-        for (std::size_t c = 0; c < channels; ++c) {
-          std::uint32_t sum = area / 2;
-          const std::uint8_t* corner = pixels.data() + y * factor_ * stride + x * factor_ * channels + c;
-          for (std::size_t dy = 0; dy < factor_; ++dy) {
-            for (std::size_t dx = 0; dx < factor_; ++dx) sum += corner[dy * stride + dx * channels];
-          }
-          *image++ = static_cast<std::uint8_t>(sum / area);
-        }
-      }
-    }
+    (factor_ == 2 ? average<2> : average<0>)(pixels.data(), full, factor_, image);
   }
 
  private:
