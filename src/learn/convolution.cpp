@@ -48,13 +48,6 @@ Tensor doubled(const Tensor& small, const Tensor& weight, const Tensor& bias, Ac
   return large;
 }
 
-Tensor weightGradient(const Tensor& weight, const Tensor& large, const Tensor& small) {
-  Tensor gradient = at::empty(weight.sizes(), weight.options());
-  multiplyImages(shapeOfSmall(weight, small), dataOf(large), dataOf(small), gradient.data_ptr<float>(), kernel());
-  return gradient;
-}
-
-// Both ways of a layer. A gradient goes through it the other way, without a bias.
 enum class Way { Halving, Doubling };
 
 template <Way kWay, Activation kActivation>
@@ -71,21 +64,18 @@ class Convolution : public torch::autograd::Function<Convolution<kWay, kActivati
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const auto saved = context->get_saved_variables();
     const Tensor &x = saved[0], &weight = saved[1], &y = saved[2];
-    Tensor gy = gradients[0].contiguous(kOrder);
-    Tensor gx, gw, gb;
-    gb = at::empty({gy.size(1)}, gy.options());
-    const std::int64_t channels = gy.size(1), pixels = gy.numel() / channels;
-    if (kActivation == Activation::Relu) {
-      if (gy.is_same(gradients[0])) gy = gy.clone();  // it may be somebody else's as well
-      reluAndBiasGradient(pixels, channels, dataOf(y), gy.data_ptr<float>(), gb.data_ptr<float>());
+    const Tensor gy = gradients[0].contiguous(kOrder);
+    Tensor gx, gw, gb = at::empty({gy.size(1)}, gy.options());
+    if (context->needs_input_grad(0)) gx = at::empty(x.sizes(), x.options(), kOrder);
+    if (context->needs_input_grad(1)) gw = at::empty(weight.sizes(), weight.options());
+    const LayerPass pass{dataOf(x), dataOf(weight), dataOf(y), dataOf(gy)};
+    const Gradients wanted{gx.defined() ? gx.data_ptr<float>() : nullptr, gw.defined() ? gw.data_ptr<float>() : nullptr,
+                           gb.data_ptr<float>()};
+    if (kWay == Way::Halving) {
+      halvingGradients(shapeOfLarge(weight, x), pass, wanted, kernel());
     } else {
-      biasGradient(pixels, channels, dataOf(gy), gb.data_ptr<float>());
+      doublingGradients(shapeOfSmall(weight, x), pass, wanted, kernel());
     }
-    if (context->needs_input_grad(0)) {
-      gx = kWay == Way::Halving ? doubled(gy, weight, {}, Activation::None) : halved(gy, weight, {}, Activation::None);
-    }
-    if (context->needs_input_grad(1))
-      gw = kWay == Way::Halving ? weightGradient(weight, x, gy) : weightGradient(weight, gy, x);
     return {gx, gw, gb};
   }
 };

@@ -174,31 +174,56 @@ float* reserved(Buffer& buffer, std::int64_t size) {
   return buffer.data();
 }
 
-// Images with zeros around them, one at a time.
+// Images of one size with zeros around them, one at a time.
 class PaddedImage {
  public:
-  PaddedImage(std::int64_t height, std::int64_t width, std::int64_t channels, std::int64_t padding)
-      : height_(height), row_(width * channels), edge_(padding * channels), padding_(padding) {
-    if (padding_ == 0) return;
-    thread_local Buffer buffer;
+  // A picture of [height,width,channels] in `buffer`.
+  PaddedImage(Buffer& buffer, std::int64_t height, std::int64_t width, std::int64_t channels, std::int64_t padding)
+      : height_(height), row_(width * channels), channels_(channels), padding_(padding) {
     const std::int64_t size = (height + 2 * padding) * stride();
     padded_ = reserved(buffer, size);
     std::fill(padded_, padded_ + size, 0.0F);
   }
 
-  std::int64_t stride() const { return row_ + 2 * edge_; }  // from row to row
-  // Until the next call.
+  std::int64_t size() const { return height_ * row_; }                       // of an image without zeros
+  std::int64_t stride() const { return row_ + 2 * padding_ * channels_; }    // from row to row, with them
+  std::int64_t inside() const { return padding_ * (stride() + channels_); }  // from the first zero to the image
+
+  // The image with zeros around it, until the next call.
   const float* with(const float* image) const {
     if (padding_ == 0) return image;
-    for (std::int64_t i = 0; i < height_; ++i)
-      std::copy(image + i * row_, image + (i + 1) * row_, padded_ + (i + padding_) * stride() + edge_);
+    for (std::int64_t i = 0; i < height_; ++i) std::copy(image + i * row_, image + (i + 1) * row_, rowAt(i));
+    return padded_;
+  }
+
+  // The same for the gradient of an image that came out of ReLU as `outputs`, or null where there was none: it is 0
+  // where they are.
+  const float* withGradient(const float* gradient, const float* outputs) const {
+    if (outputs == nullptr) return with(gradient);
+    for (std::int64_t i = 0; i < height_; ++i) {
+      float* const to = rowAt(i);
+      const float *const from = gradient + i * row_, *const output = outputs + i * row_;
+      for (std::int64_t k = 0; k < row_; ++k) {
+        const float value = from[k];  // read whether it is needed or not, or the loop is not vectorised
+        to[k] = output[k] > 0 ? value : 0;
+      }
+    }
     return padded_;
   }
 
  private:
-  std::int64_t height_, row_, edge_, padding_;
-  float* padded_ = nullptr;
+  float* rowAt(std::int64_t i) const { return padded_ + inside() + i * stride(); }
+
+  std::int64_t height_, row_, channels_, padding_;
+  float* padded_;
 };
+
+PaddedImage paddedLarge(Buffer& buffer, const HalvingShape& shape) {
+  return {buffer, 2 * shape.height, 2 * shape.width, shape.large, paddingOf(shape)};
+}
+PaddedImage paddedSmall(Buffer& buffer, const HalvingShape& shape) {
+  return {buffer, shape.height, shape.width, shape.small, paddingOf(shape)};
+}
 
 // Weights in blocks of 16 small channels: [small/16, kernel, kernel, large, 16]. visit(packed, unpacked) gets the place
 // of each weight in either order.
@@ -215,19 +240,129 @@ void forEachWeight(const HalvingShape& shape, const Visit& visit) {
   }
 }
 
-// Small blocks of weights stay in the first cache while an image goes by.
-constexpr std::int64_t kCachedFloats = 4096;
-// Rows of small images whose pixels a weight's gradient is summed over at a time, which stay there as well.
-constexpr std::int64_t kCachedRows = 4;
-
 const float kZeros[kColumns] = {};
 
 float floorOf(Activation activation) {
   return activation == Activation::Relu ? 0.0F : -std::numeric_limits<float>::infinity();
 }
 
+// Small images out of padded large ones.
+class Halving {
+ public:
+  Halving(const HalvingShape& shape, const float* weights, const float* bias, Activation activation,
+          const TileProducts& products)
+      : shape_(shape), products_(products), bias_(bias), activation_(activation) {
+    // Blocks of weights that stay in the first cache while an image goes by: all rows of the window, or one at a time.
+    constexpr std::int64_t kCachedFloats = 4096;
+    thread_local Buffer buffer;
+    float* const packed = reserved(buffer, shape.small * shape.kernel * row());
+    forEachWeight(shape, [&](std::int64_t to, std::int64_t from) { packed[to] = weights[from]; });
+    packed_ = packed;
+    together_ = shape.kernel * row() * kColumns <= kCachedFloats ? shape.kernel : 1;
+  }
+
+  void operator()(const float* large, std::int64_t stride, float* small) const {
+    Tile tile{};
+    tile.aStep = 1;
+    tile.aRun = stride;
+    tile.bStep = kColumns;
+    tile.bRun = row() * kColumns;
+    tile.runs = together_;
+    tile.steps = row();
+    for (std::int64_t block = 0; block < shape_.small; block += kColumns) {
+      for (std::int64_t ky = 0; ky < shape_.kernel; ky += together_) {
+        tile.b = packed_ + (block * shape_.kernel + ky * kColumns) * row();
+        tile.base = ky > 0 ? nullptr : bias_ != nullptr ? bias_ + block : kZeros;
+        tile.floor = floorOf(ky + together_ == shape_.kernel ? activation_ : Activation::None);
+        multiplyRows(products_, tile, shape_.height * shape_.width,
+                     [&, pixel = Pixel()](Tile& t, std::int64_t r, std::int64_t at) mutable {
+                       const auto [i, j] = pixel.next(shape_.width);
+                       t.a[r] = large + (2 * i + ky) * stride + 2 * j * shape_.large;
+                       t.y[r] = small + at * shape_.small + block;
+                     });
+      }
+    }
+  }
+
+ private:
+  std::int64_t row() const { return shape_.kernel * shape_.large; }  // of a window
+
+  HalvingShape shape_;
+  TileProducts products_;
+  const float* bias_;
+  Activation activation_;
+  const float* packed_;
+  std::int64_t together_;
+};
+
+// Large images of many channels out of padded small ones. A pixel of the large image lies in few windows, in the same
+// places of them as every second pixel of its row and column: for each of these four phases a convolution of stride
+// one.
+class Doubling {
+ public:
+  Doubling(const HalvingShape& shape, const float* weights, const float* bias, Activation activation,
+           const TileProducts& products)
+      : shape_(shape), products_(products), bias_(bias), activation_(activation) {
+    thread_local Buffer buffer;  // [large/16, phases, taps, taps, small, 16]
+    float* next = reserved(buffer, shape.small * shape.kernel * shape.kernel * shape.large);
+    packed_ = next;
+    for (std::int64_t block = 0; block < shape.large; block += kColumns) {
+      for (std::int64_t phase = 0; phase < kPhases * kPhases; ++phase) {
+        for (std::int64_t tap = 0; tap < taps() * taps(); ++tap) {
+          const std::int64_t ky = placeOf(phase / kPhases, tap / taps()), kx = placeOf(phase % kPhases, tap % taps());
+          for (std::int64_t s = 0; s < shape.small; ++s) {
+            for (std::int64_t l = block; l < block + kColumns; ++l)
+              *next++ = weights[((s * shape.large + l) * shape.kernel + ky) * shape.kernel + kx];
+          }
+        }
+      }
+    }
+  }
+
+  void operator()(const float* small, std::int64_t stride, float* large) const {
+    const std::int64_t padding = paddingOf(shape_);
+    Tile tile{};
+    tile.aStep = 1;
+    tile.aRun = stride;
+    tile.bStep = kColumns;
+    tile.bRun = taps() * shape_.small * kColumns;
+    tile.runs = taps();
+    tile.steps = taps() * shape_.small;
+    tile.floor = floorOf(activation_);
+    tile.b = packed_;
+    for (std::int64_t block = 0; block < shape_.large; block += kColumns) {
+      tile.base = bias_ != nullptr ? bias_ + block : kZeros;
+      for (std::int64_t py = 0; py < kPhases; ++py) {
+        for (std::int64_t px = 0; px < kPhases; ++px) {
+          multiplyRows(products_, tile, shape_.height * shape_.width,
+                       [&, pixel = Pixel()](Tile& t, std::int64_t r, std::int64_t) mutable {
+                         const auto [i, j] = pixel.next(shape_.width);
+                         t.a[r] = small + (i + py * padding) * stride + (j + px * padding) * shape_.small;
+                         t.y[r] = large + ((2 * i + py) * 2 * shape_.width + 2 * j + px) * shape_.large + block;
+                       });
+          tile.b += taps() * tile.bRun;
+        }
+      }
+    }
+  }
+
+ private:
+  std::int64_t taps() const { return shape_.kernel / kPhases; }
+  // The row, or column, of the window that a phase's tap takes: a window further on, it is two less.
+  std::int64_t placeOf(std::int64_t phase, std::int64_t tap) const {
+    const std::int64_t padding = paddingOf(shape_);
+    return phase + padding - 2 * padding * (phase + tap - 1);
+  }
+
+  HalvingShape shape_;
+  TileProducts products_;
+  const float* bias_;
+  Activation activation_;
+  const float* packed_;
+};
+
 // Adds the products of one row of small pixels, taps [width, kernel * window], to the rows of a large image that their
-// windows lie in. kWindow: the floats in a window's row, where that is known beforehand; otherwise 0.
+// windows lie in. kWindow: the floats in a window's row, where the compiler is to know it; otherwise 0.
 template <std::int64_t kWindow>
 void addTaps(const HalvingShape& shape, const float* taps, std::int64_t i, float* image) {
   const std::int64_t window = kWindow != 0 ? kWindow : shape.kernel * shape.large;
@@ -248,71 +383,176 @@ void addTaps(const HalvingShape& shape, const float* taps, std::int64_t i, float
   }
 }
 
-// A picture has fewer channels than a tile has columns: the products for all taps of the window are taken as columns,
-// one row of small pixels at a time, and then added where they belong.
-void doubleToFewChannels(const HalvingShape& shape, const float* small, const float* weights, const float* bias,
-                         Activation activation, float* large, const TileProducts& products) {
-  const std::int64_t window = shape.kernel * shape.kernel;
-  const std::int64_t columns = window * shape.large;
-  thread_local Buffer packedBuffer, tapsBuffer, rowBuffer;
-  float* const packed = reserved(packedBuffer, columns * shape.small);  // [columns/16, small, 16]
-  for (std::int64_t column = 0; column < columns; ++column) {
-    const std::int64_t tap = column / shape.large, l = column % shape.large;
-    for (std::int64_t s = 0; s < shape.small; ++s) {
-      packed[(column / kColumns * shape.small + s) * kColumns + column % kColumns] =
-          weights[(s * shape.large + l) * window + tap];
+// The same of few channels, as pictures have, fewer than a tile has columns: the products for all taps of the window
+// are taken as columns, one row of small pixels at a time, and then added where they belong.
+class DoublingToPictures {
+ public:
+  DoublingToPictures(const HalvingShape& shape, const float* weights, const float* bias, Activation activation,
+                     const TileProducts& products)
+      : shape_(shape), products_(products), activation_(activation) {
+    const std::int64_t window = shape.kernel * shape.kernel;
+    thread_local Buffer weightBuffer, biasBuffer, tapBuffer;
+    float* const packed = reserved(weightBuffer, columns() * shape.small);  // [columns/16, small, 16]
+    for (std::int64_t column = 0; column < columns(); ++column) {
+      const std::int64_t tap = column / shape.large, l = column % shape.large;
+      for (std::int64_t s = 0; s < shape.small; ++s) {
+        packed[(column / kColumns * shape.small + s) * kColumns + column % kColumns] =
+            weights[(s * shape.large + l) * window + tap];
+      }
     }
+    float* const biases = reserved(biasBuffer, largeRow());
+    for (std::int64_t k = 0; k < largeRow(); ++k) biases[k] = bias != nullptr ? bias[k % shape.large] : 0;
+    packed_ = packed;
+    biases_ = biases;
+    taps_ = reserved(tapBuffer, shape.width * columns());
   }
-  const std::int64_t largeRow = 2 * shape.width * shape.large, largeSize = 2 * shape.height * largeRow;
-  float* const biases = reserved(rowBuffer, largeRow);
-  for (std::int64_t k = 0; k < largeRow; ++k) biases[k] = bias != nullptr ? bias[k % shape.large] : 0;
-  float* const taps = reserved(tapsBuffer, shape.width * columns);
-  auto* const add = shape.kernel != 4  ? addTaps<0>
-                    : shape.large == 1 ? addTaps<4>
-                    : shape.large == 3 ? addTaps<12>
-                                       : addTaps<0>;
-  Tile tile{};
-  tile.aStep = 1;
-  tile.bStep = kColumns;
-  tile.runs = 1;
-  tile.steps = shape.small;
-  tile.base = kZeros;
-  tile.floor = floorOf(Activation::None);
-  for (std::int64_t n = 0; n < shape.images; ++n) {
-    float* const image = large + n * largeSize;
-    for (std::int64_t y = 0; y < 2 * shape.height; ++y) std::copy(biases, biases + largeRow, image + y * largeRow);
-    for (std::int64_t i = 0; i < shape.height; ++i) {
-      const float* const from = small + (n * shape.height + i) * shape.width * shape.small;
-      for (std::int64_t block = 0; block < columns; block += kColumns) {
-        tile.b = packed + block * shape.small;
-        multiplyRows(products, tile, shape.width, [&](Tile& t, std::int64_t r, std::int64_t j) {
-          t.a[r] = from + j * shape.small;
-          t.y[r] = taps + j * columns + block;
+
+  void operator()(const float* small, std::int64_t stride, float* large) const {
+    const std::int64_t padding = paddingOf(shape_);
+    auto* const add = shape_.kernel != 4  ? addTaps<0>
+                      : shape_.large == 1 ? addTaps<4>
+                      : shape_.large == 3 ? addTaps<12>
+                                          : addTaps<0>;
+    Tile tile{};
+    tile.aStep = 1;
+    tile.bStep = kColumns;
+    tile.runs = 1;
+    tile.steps = shape_.small;
+    tile.base = kZeros;
+    tile.floor = floorOf(Activation::None);
+    for (std::int64_t y = 0; y < 2 * shape_.height; ++y)
+      std::copy(biases_, biases_ + largeRow(), large + y * largeRow());
+    for (std::int64_t i = 0; i < shape_.height; ++i) {
+      const float* const from = small + (i + padding) * stride + padding * shape_.small;
+      for (std::int64_t block = 0; block < columns(); block += kColumns) {
+        tile.b = packed_ + block * shape_.small;
+        multiplyRows(products_, tile, shape_.width, [&](Tile& t, std::int64_t r, std::int64_t j) {
+          t.a[r] = from + j * shape_.small;
+          t.y[r] = taps_ + j * columns() + block;
         });
       }
-      add(shape, taps, i, image);
+      add(shape_, taps_, i, large);
     }
-    if (activation == Activation::Relu) {
-      for (std::int64_t k = 0; k < largeSize; ++k) image[k] = image[k] < 0 ? 0 : image[k];
+    if (activation_ == Activation::None) return;
+    for (std::int64_t k = 0; k < 2 * shape_.height * largeRow(); ++k) large[k] = large[k] < 0 ? 0 : large[k];
+  }
+
+ private:
+  std::int64_t columns() const { return shape_.kernel * shape_.kernel * shape_.large; }
+  std::int64_t largeRow() const { return 2 * shape_.width * shape_.large; }
+
+  HalvingShape shape_;
+  TileProducts products_;
+  Activation activation_;
+  const float* packed_;
+  const float* biases_;
+  float* taps_;
+};
+
+// The sum over images of a small one's pixels times their windows of the large one.
+class WeightGradient {
+ public:
+  WeightGradient(const HalvingShape& shape, const TileProducts& products) : shape_(shape), products_(products) {
+    thread_local Buffer buffer;
+    const std::int64_t size = shape.small * shape.kernel * row();
+    packed_ = reserved(buffer, size);
+    std::fill(packed_, packed_ + size, 0.0F);
+  }
+
+  // A padded large image and a small one, with zeros or without, from its first pixel on.
+  void add(const float* large, std::int64_t largeStride, const float* small, std::int64_t smallStride) const {
+    constexpr std::int64_t kCachedRows = 4;  // of the small image: they and their windows stay in the first cache
+    Tile tile{};
+    tile.aStep = 2 * shape_.large;
+    tile.aRun = 2 * largeStride;
+    tile.bStep = shape_.small;
+    tile.bRun = smallStride;
+    tile.steps = shape_.width;
+    tile.base = nullptr;
+    tile.floor = floorOf(Activation::None);
+    for (std::int64_t i = 0; i < shape_.height; i += kCachedRows) {
+      tile.runs = std::min(kCachedRows, shape_.height - i);
+      for (std::int64_t ky = 0; ky < shape_.kernel; ++ky) {
+        const float* const from = large + (2 * i + ky) * largeStride;
+        for (std::int64_t block = 0; block < shape_.small; block += kColumns) {
+          tile.b = small + i * smallStride + block;
+          float* const to = packed_ + (block * shape_.kernel + ky * kColumns) * row();
+          multiplyRows(products_, tile, row(), [&](Tile& t, std::int64_t r, std::int64_t k) {
+            t.a[r] = from + k;
+            t.y[r] = to + k * kColumns;
+          });
+        }
+      }
     }
   }
+
+  void write(float* gradient) const {
+    forEachWeight(shape_, [&](std::int64_t from, std::int64_t to) { gradient[to] = packed_[from]; });
+  }
+
+ private:
+  std::int64_t row() const { return shape_.kernel * shape_.large; }  // of a window
+
+  HalvingShape shape_;
+  TileProducts products_;
+  float* packed_;
+};
+
+// The sums over all pixels of images [height,width,channels], rows first and then images: sums of sums, as fewer terms
+// one after the other lose fewer digits.
+class BiasGradient {
+ public:
+  BiasGradient(std::int64_t height, std::int64_t width, std::int64_t channels, float* sums)
+      : height_(height), width_(width), channels_(channels), sums_(sums) {
+    thread_local Buffer buffer;
+    part_ = reserved(buffer, (width + 1) * channels);
+    std::fill(sums_, sums_ + channels, 0.0F);
+  }
+
+  void add(const float* image, std::int64_t stride) const {
+    float* const ofImage = part_ + width_ * channels_;
+    std::fill(part_, ofImage + channels_, 0.0F);
+    for (std::int64_t i = 0; i < height_; ++i) {
+      for (std::int64_t k = 0; k < width_ * channels_; ++k) part_[k] += image[i * stride + k];
+    }
+    for (std::int64_t j = 0; j < width_; ++j) {
+      for (std::int64_t c = 0; c < channels_; ++c) ofImage[c] += part_[j * channels_ + c];
+    }
+    for (std::int64_t c = 0; c < channels_; ++c) sums_[c] += ofImage[c];
+  }
+
+ private:
+  std::int64_t height_, width_, channels_;
+  float* sums_;
+  float* part_;
+};
+
+template <typename Product>
+void doubleAll(const HalvingShape& shape, const Product& product, const float* small, float* large) {
+  thread_local Buffer buffer;
+  const PaddedImage padded = paddedSmall(buffer, shape);
+  for (std::int64_t n = 0; n < shape.images; ++n)
+    product(padded.with(small + n * padded.size()), padded.stride(), large + n * shape.largeSize());
 }
 
-// sums [width] of rows, whose values row(r) gives: sums of sums, as fewer terms one after the other lose fewer digits.
-template <typename Row>
-void sumRows(std::int64_t rows, std::int64_t width, float* sums, const Row& row) {
-  constexpr std::int64_t kTerms = 256;
-  thread_local Buffer partBuffer;
-  float* const part = reserved(partBuffer, width);
-  std::fill(sums, sums + width, 0.0F);
-  for (std::int64_t first = 0; first < rows; first += kTerms) {
-    std::fill(part, part + width, 0.0F);
-    for (std::int64_t r = first; r < std::min(first + kTerms, rows); ++r) {
-      const float* const values = row(r);
-      for (std::int64_t c = 0; c < width; ++c) part[c] += values[c];
-    }
-    for (std::int64_t c = 0; c < width; ++c) sums[c] += part[c];
+template <typename Product>
+void halvingGradients(const HalvingShape& shape, const Product& doubling, const LayerPass& pass,
+                      const TileProducts& products, const Gradients& gradients) {
+  thread_local Buffer largeBuffer, smallBuffer;
+  const PaddedImage large = paddedLarge(largeBuffer, shape), small = paddedSmall(smallBuffer, shape);
+  const WeightGradient weights(shape, products);
+  const BiasGradient bias(shape.height, shape.width, shape.small, gradients.bias);
+  for (std::int64_t n = 0; n < shape.images; ++n) {
+    const std::int64_t at = n * shape.smallSize();
+    const float* const gy =
+        small.withGradient(pass.gradient + at, pass.outputs != nullptr ? pass.outputs + at : nullptr);
+    const float* const inside = gy + small.inside();
+    bias.add(inside, small.stride());
+    if (gradients.weights != nullptr)
+      weights.add(large.with(pass.inputs + n * shape.largeSize()), large.stride(), inside, small.stride());
+    if (gradients.inputs != nullptr) doubling(gy, small.stride(), gradients.inputs + n * shape.largeSize());
   }
+  if (gradients.weights != nullptr) weights.write(gradients.weights);
 }
 
 std::vector<FloatKernel> findKernels() {
@@ -343,156 +583,53 @@ bool HalvingShape::isSupported() const {
 
 void halveImages(const HalvingShape& shape, const float* large, const float* weights, const float* bias,
                  Activation activation, float* small, FloatKernel kernel) {
-  const TileProducts products = productsOf(kernel);
-  thread_local Buffer packedBuffer;
-  const std::int64_t row = shape.kernel * shape.large;  // of a window
-  float* const packed = reserved(packedBuffer, shape.small * shape.kernel * row);
-  forEachWeight(shape, [&](std::int64_t to, std::int64_t from) { packed[to] = weights[from]; });
-  const PaddedImage padded(2 * shape.height, 2 * shape.width, shape.large, paddingOf(shape));
-  const std::int64_t group =
-      shape.kernel * row * kColumns <= kCachedFloats ? shape.kernel : 1;  // window rows at a time
-
-  Tile tile{};
-  tile.aStep = 1;
-  tile.aRun = padded.stride();
-  tile.bStep = kColumns;
-  tile.bRun = row * kColumns;
-  tile.runs = group;
-  tile.steps = row;
-  for (std::int64_t n = 0; n < shape.images; ++n) {
-    const float* const from = padded.with(large + n * 4 * shape.height * shape.width * shape.large);
-    float* const to = small + n * shape.height * shape.width * shape.small;
-    for (std::int64_t block = 0; block < shape.small; block += kColumns) {
-      tile.base = bias != nullptr ? bias + block : kZeros;
-      for (std::int64_t ky = 0; ky < shape.kernel; ky += group) {
-        tile.b = packed + (block * shape.kernel + ky * kColumns) * row;
-        if (ky > 0) tile.base = nullptr;
-        tile.floor = floorOf(ky + group == shape.kernel ? activation : Activation::None);
-        multiplyRows(products, tile, shape.height * shape.width,
-                     [&, pixel = Pixel()](Tile& t, std::int64_t r, std::int64_t at) mutable {
-                       const auto [i, j] = pixel.next(shape.width);
-                       t.a[r] = from + (2 * i + ky) * padded.stride() + 2 * j * shape.large;
-                       t.y[r] = to + at * shape.small + block;
-                     });
-      }
-    }
-  }
+  thread_local Buffer buffer;
+  const PaddedImage padded = paddedLarge(buffer, shape);
+  const Halving halving(shape, weights, bias, activation, productsOf(kernel));
+  for (std::int64_t n = 0; n < shape.images; ++n)
+    halving(padded.with(large + n * shape.largeSize()), padded.stride(), small + n * shape.smallSize());
 }
 
 void doubleImages(const HalvingShape& shape, const float* small, const float* weights, const float* bias,
                   Activation activation, float* large, FloatKernel kernel) {
   const TileProducts products = productsOf(kernel);
-  if (shape.large % kColumns != 0) return doubleToFewChannels(shape, small, weights, bias, activation, large, products);
-
-  // A pixel of the large image lies in few windows, in the same places of them as every second pixel of its row and
-  // column: for each of the four phases a convolution of stride one. Weights: [large/16, phases, taps, taps, small,
-  // 16].
-  const std::int64_t padding = paddingOf(shape), taps = shape.kernel / kPhases;
-  thread_local Buffer packedBuffer;
-  float* const packed = reserved(packedBuffer, shape.small * shape.kernel * shape.kernel * shape.large);
-  // Where the window's row (or column) that tap t of a phase takes begins to count: a window further on means two less.
-  const auto placeOf = [&](std::int64_t phase, std::int64_t t) {
-    return phase + padding - 2 * padding * (phase + t - 1);
-  };
-  float* next = packed;
-  for (std::int64_t block = 0; block < shape.large; block += kColumns) {
-    for (std::int64_t phase = 0; phase < kPhases * kPhases; ++phase) {
-      for (std::int64_t tap = 0; tap < taps * taps; ++tap) {
-        const std::int64_t ky = placeOf(phase / kPhases, tap / taps), kx = placeOf(phase % kPhases, tap % taps);
-        for (std::int64_t s = 0; s < shape.small; ++s) {
-          for (std::int64_t l = block; l < block + kColumns; ++l)
-            *next++ = weights[((s * shape.large + l) * shape.kernel + ky) * shape.kernel + kx];
-        }
-      }
-    }
-  }
-  const PaddedImage padded(shape.height, shape.width, shape.small, padding);
-  Tile tile{};
-  tile.aStep = 1;
-  tile.aRun = padded.stride();
-  tile.bStep = kColumns;
-  tile.bRun = taps * shape.small * kColumns;
-  tile.runs = taps;
-  tile.steps = taps * shape.small;
-  tile.floor = floorOf(activation);
-  for (std::int64_t n = 0; n < shape.images; ++n) {
-    const float* const from = padded.with(small + n * shape.height * shape.width * shape.small);
-    float* const to = large + n * 4 * shape.height * shape.width * shape.large;
-    for (std::int64_t block = 0; block < shape.large; block += kColumns) {
-      tile.base = bias != nullptr ? bias + block : kZeros;
-      for (std::int64_t phase = 0; phase < kPhases * kPhases; ++phase) {
-        tile.b = packed + (block / kColumns * kPhases * kPhases + phase) * taps * tile.bRun;
-        const std::int64_t py = phase / kPhases, px = phase % kPhases;
-        multiplyRows(products, tile, shape.height * shape.width,
-                     [&, pixel = Pixel()](Tile& t, std::int64_t r, std::int64_t) mutable {
-                       const auto [i, j] = pixel.next(shape.width);
-                       t.a[r] = from + (i + py * padding) * padded.stride() + (j + px * padding) * shape.small;
-                       t.y[r] = to + ((2 * i + py) * 2 * shape.width + 2 * j + px) * shape.large + block;
-                     });
-      }
-    }
+  if (shape.large % kColumns == 0) {
+    doubleAll(shape, Doubling(shape, weights, bias, activation, products), small, large);
+  } else {
+    doubleAll(shape, DoublingToPictures(shape, weights, bias, activation, products), small, large);
   }
 }
 
-void multiplyImages(const HalvingShape& shape, const float* large, const float* small, float* gradient,
-                    FloatKernel kernel) {
+void halvingGradients(const HalvingShape& shape, const LayerPass& pass, const Gradients& gradients,
+                      FloatKernel kernel) {
   const TileProducts products = productsOf(kernel);
-  thread_local Buffer packedBuffer;
-  const std::int64_t row = shape.kernel * shape.large;  // of a window
-  const std::int64_t size = shape.small * shape.kernel * row;
-  float* const packed = reserved(packedBuffer, size);
-  std::fill(packed, packed + size, 0.0F);
-  const PaddedImage padded(2 * shape.height, 2 * shape.width, shape.large, paddingOf(shape));
+  if (shape.large % kColumns == 0) {
+    halvingGradients(shape, Doubling(shape, pass.weights, nullptr, Activation::None, products), pass, products,
+                     gradients);
+  } else {
+    halvingGradients(shape, DoublingToPictures(shape, pass.weights, nullptr, Activation::None, products), pass,
+                     products, gradients);
+  }
+}
 
-  Tile tile{};
-  tile.aStep = 2 * shape.large;
-  tile.aRun = 2 * padded.stride();
-  tile.bStep = shape.small;
-  tile.bRun = shape.width * shape.small;
-  tile.steps = shape.width;
-  tile.base = nullptr;
-  tile.floor = floorOf(Activation::None);
+void doublingGradients(const HalvingShape& shape, const LayerPass& pass, const Gradients& gradients,
+                       FloatKernel kernel) {
+  const TileProducts products = productsOf(kernel);
+  thread_local Buffer buffer;
+  const PaddedImage large = paddedLarge(buffer, shape);
+  const Halving halving(shape, pass.weights, nullptr, Activation::None, products);
+  const WeightGradient weights(shape, products);
+  const BiasGradient bias(2 * shape.height, 2 * shape.width, shape.large, gradients.bias);
   for (std::int64_t n = 0; n < shape.images; ++n) {
-    const float* const windows = padded.with(large + n * 4 * shape.height * shape.width * shape.large);
-    for (std::int64_t i = 0; i < shape.height; i += kCachedRows) {
-      tile.runs = std::min(kCachedRows, shape.height - i);
-      for (std::int64_t ky = 0; ky < shape.kernel; ++ky) {
-        const float* const from = windows + (2 * i + ky) * padded.stride();
-        for (std::int64_t block = 0; block < shape.small; block += kColumns) {
-          tile.b = small + (n * shape.height + i) * tile.bRun + block;
-          float* const to = packed + (block * shape.kernel + ky * kColumns) * row;
-          multiplyRows(products, tile, row, [&](Tile& t, std::int64_t r, std::int64_t k) {
-            t.a[r] = from + k;
-            t.y[r] = to + k * kColumns;
-          });
-        }
-      }
-    }
+    const std::int64_t at = n * shape.largeSize();
+    const float* const gy =
+        large.withGradient(pass.gradient + at, pass.outputs != nullptr ? pass.outputs + at : nullptr);
+    bias.add(gy + large.inside(), large.stride());
+    if (gradients.weights != nullptr)
+      weights.add(gy, large.stride(), pass.inputs + n * shape.smallSize(), shape.width * shape.small);
+    if (gradients.inputs != nullptr) halving(gy, large.stride(), gradients.inputs + n * shape.smallSize());
   }
-  forEachWeight(shape, [&](std::int64_t from, std::int64_t to) { gradient[to] = packed[from]; });
-}
-
-void biasGradient(std::int64_t pixels, std::int64_t channels, const float* gradient, float* bias) {
-  // Few channels, several pixels at a time.
-  const std::int64_t together = channels < kColumns && pixels % kColumns == 0 ? kColumns : 1;
-  thread_local Buffer sumsBuffer;
-  float* const sums = reserved(sumsBuffer, together * channels);
-  sumRows(pixels / together, together * channels, sums,
-          [&](std::int64_t row) { return gradient + row * together * channels; });
-  for (std::int64_t c = 0; c < channels; ++c) {
-    bias[c] = 0;
-    for (std::int64_t k = 0; k < together; ++k) bias[c] += sums[k * channels + c];
-  }
-}
-
-void reluAndBiasGradient(std::int64_t pixels, std::int64_t channels, const float* outputs, float* gradient,
-                         float* bias) {
-  sumRows(pixels, channels, bias, [&](std::int64_t pixel) {
-    float* const at = gradient + pixel * channels;
-    const float* const output = outputs + pixel * channels;
-    for (std::int64_t c = 0; c < channels; ++c) at[c] = output[c] > 0 ? at[c] : 0;
-    return at;
-  });
+  if (gradients.weights != nullptr) weights.write(gradients.weights);
 }
 
 void multiplyDense(const DenseShape& shape, const float* x, const float* weights, const float* bias, float* y,

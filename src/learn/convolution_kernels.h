@@ -30,12 +30,14 @@ struct HalvingShape {
 
   // Whether the functions below take it: `small` is a multiple of 16, and so is `large`, or the kernel is 4.
   bool isSupported() const;
+  std::int64_t largeSize() const { return 4 * height * width * large; }  // floats in one image
+  std::int64_t smallSize() const { return height * width * small; }
 };
 
 // What becomes of a sum: it stays, or what is below zero becomes zero. NaN stays NaN.
 enum class Activation { None, Relu };
 
-// The functions check nothing, and allocate no more than a few images' worth per thread, which they keep. Memory is the
+// The functions check nothing, and allocate no more than a few images' worth a thread, which it keeps. Memory is the
 // caller's, images are [images,height,width,channels], weights [small,large,kernel,kernel].
 
 // small = activation(bias + weights * windows of large); bias [small], or null for none.
@@ -44,9 +46,23 @@ void halveImages(const HalvingShape& shape, const float* large, const float* wei
 // large = activation(bias + what each pixel of small adds, by its weights, to its window); bias [large] or null.
 void doubleImages(const HalvingShape& shape, const float* small, const float* weights, const float* bias,
                   Activation activation, float* large, FloatKernel kernel);
-// gradient [small,large,kernel,kernel] = the sum over all images and pixels of small times their windows of large.
-void multiplyImages(const HalvingShape& shape, const float* large, const float* small, float* gradient,
-                    FloatKernel kernel);
+// What is known when a gradient comes back to a layer of either kind. Shapes are those of the forward pass.
+struct LayerPass {
+  const float* inputs;
+  const float* weights;
+  const float* outputs;   // after ReLU; null where there was none
+  const float* gradient;  // with respect to the outputs
+};
+// What is wanted of it. Null: not wanted, but the bias's.
+struct Gradients {
+  float* inputs;
+  float* weights;
+  float* bias;
+};
+
+void halvingGradients(const HalvingShape& shape, const LayerPass& pass, const Gradients& gradients, FloatKernel kernel);
+void doublingGradients(const HalvingShape& shape, const LayerPass& pass, const Gradients& gradients,
+                       FloatKernel kernel);
 
 // A dense layer: weights [out,in], of which both are multiples of 16; x [rows,in], y [rows,out].
 struct DenseShape {
@@ -61,12 +77,5 @@ void multiplyDense(const DenseShape& shape, const float* x, const float* weights
 void denseInputGradient(const DenseShape& shape, const float* gy, const float* weights, float* gx, FloatKernel kernel);
 // gw = gy' x; gw [out,in].
 void denseWeightGradient(const DenseShape& shape, const float* x, const float* gy, float* gw, FloatKernel kernel);
-
-// The gradient of a bias that is added to every pixel: the sums over them of gradient [pixels,channels]; bias
-// [channels].
-void biasGradient(std::int64_t pixels, std::int64_t channels, const float* gradient, float* bias);
-// The same where ReLU follows, whose outputs are given: first the gradient becomes 0 where the output is.
-void reluAndBiasGradient(std::int64_t pixels, std::int64_t channels, const float* outputs, float* gradient,
-                         float* bias);
 
 }  // namespace offaxis

@@ -134,6 +134,7 @@ std::vector<float> draws(const std::string& stream, std::int64_t count) {
 struct Results {
   std::vector<float> halved, doubled, gradient;
   std::vector<float> halvedRelu, doubledRelu;
+  std::vector<float> halvedBack, doubledBack, gradientBack, smallSums, largeSums;  // as gradients
 };
 
 struct Inputs {
@@ -161,7 +162,15 @@ Results resultsOf(const HalvingShape& shape, const Inputs& in, FloatKernel kerne
   doubled(Activation::None, out.doubled);
   doubled(Activation::Relu, out.doubledRelu);
   out.gradient.resize(in.weights.size());
-  multiplyImages(shape, in.large.data(), in.small.data(), out.gradient.data(), kernel);
+  out.smallSums.resize(in.smallBias.size());
+  out.largeSums.resize(in.largeBias.size());
+  out.doubledBack.resize(in.large.size());
+  out.halvedBack.resize(in.small.size());
+  out.gradientBack.resize(in.weights.size());
+  halvingGradients(shape, {in.large.data(), in.weights.data(), nullptr, in.small.data()},
+                   {out.doubledBack.data(), out.gradient.data(), out.smallSums.data()}, kernel);
+  doublingGradients(shape, {in.small.data(), in.weights.data(), nullptr, in.large.data()},
+                    {out.halvedBack.data(), out.gradientBack.data(), out.largeSums.data()}, kernel);
   return out;
 }
 
@@ -193,7 +202,11 @@ Results definitionOf(const HalvingShape& shape, const Inputs& in) {
   const auto rounded = [](const std::vector<double>& values) {
     return std::vector<float>(values.begin(), values.end());
   };
-  return {rounded(halved), rounded(doubled), rounded(gradient), {}, {}};
+  Results out;
+  out.halved = rounded(halved);
+  out.doubled = rounded(doubled);
+  out.gradient = rounded(gradient);
+  return out;
 }
 
 void expectNear(const std::vector<float>& a, const std::vector<float>& b, float gap) {
@@ -236,6 +249,11 @@ TEST(ConvolutionKernels, GiveTheSameBitsInWhicheverInstructions) {
       EXPECT_EQ(got.halved, expected.halved);
       EXPECT_EQ(got.doubled, expected.doubled);
       EXPECT_EQ(got.gradient, expected.gradient);
+      EXPECT_EQ(got.gradientBack, expected.gradient);  // of one layer, whichever way it is gone through
+      EXPECT_EQ(got.halvedBack, expected.halvedBack);
+      EXPECT_EQ(got.doubledBack, expected.doubledBack);
+      EXPECT_EQ(got.smallSums, expected.smallSums);
+      EXPECT_EQ(got.largeSums, expected.largeSums);
       EXPECT_EQ(got.halvedRelu, withoutNegatives(expected.halved));
       EXPECT_EQ(got.doubledRelu, withoutNegatives(expected.doubled));
     }
