@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "core/philox.h"
-#include "learn/convolution.h"
+#include "learn/layers.h"
 
 namespace offaxis {
 namespace {

@@ -1,7 +1,7 @@
 #include "learn/reference.h"
 
 #include "learn/bernoulli.h"
-#include "learn/convolution.h"
+#include "learn/layers.h"
 
 namespace offaxis {
 

@@ -15,5 +15,5 @@ program=$folder/determinism-$(basename "$compiler")$(tr -c 'A-Za-z0-9\n' - <<< "
 "$compiler" -std=c++17 $flags -ffp-contract=off -Isrc -I. -pthread -o "$program" tests/determinism/sample.cpp \
   src/core/{detmath,factor_grid,parallel,philox,rotation,text,utf8}.cpp datasets/{registry,source}.cpp \
   datasets/dsprites/dsprites.cpp datasets/shapes3d/{scene,shapes3d}.cpp datasets/xysquares/xysquares.cpp \
-  src/variants/{additive,integer_matrix,noise,perturbed,psi_network}.cpp
+  src/learn/layer_kernels.cpp src/variants/{additive,integer_matrix,noise,perturbed,psi_network}.cpp
 $emulator "$program" | diff "$here/expected.txt" - && echo "$compiler $flags: the same"

@@ -1,12 +1,15 @@
-// Prints a hash of a sample of what is published: rendered images, noise, and an integer perturbation.
+// Prints a hash of a sample of what is published: rendered images, noise, and an integer perturbation; and of what the
+// kernels of a net's layers compute, in the fastest instructions that there are.
 // check.sh builds it with several compilers, optimisation levels and processors; expected.txt holds what all must
 // print.
+#include <algorithm>
 #include <cstdio>
 
 #include "core/philox.h"
 #include "datasets/dsprites/dsprites.h"
 #include "datasets/shapes3d/shapes3d.h"
 #include "datasets/xysquares/xysquares.h"
+#include "learn/layer_kernels.h"
 #include "variants/additive.h"
 #include "variants/noise.h"
 #include "variants/psi_network.h"
@@ -91,6 +94,36 @@ void printPsi(const char* name, const PsiNetwork& psi, const FactorGrid& grid) {
   hash.print(name);
 }
 
+std::vector<float> someFloats(const Philox& draws, std::uint64_t stream, std::int64_t count) {
+  std::vector<float> values(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = static_cast<float>(static_cast<int>(draws.below(2001, stream, i)) - 1000) / 777.0F;
+  return values;
+}
+
+void printLayers(const char* name, std::int64_t channels) {
+  const FloatInstructions instructions = availableFloatInstructions().back();
+  const HalvingShape shape{2, 8, 7, channels, 32, 4};
+  const Philox draws(4, "determinism");
+  const std::vector<float> large = someFloats(draws, 0, shape.images * shape.largeSize());
+  const std::vector<float> small = someFloats(draws, 1, shape.images * shape.smallSize());
+  const std::vector<float> weights = someFloats(draws, 2, shape.small * shape.large * shape.kernel * shape.kernel);
+  const std::vector<float> bias = someFloats(draws, 3, std::max(shape.large, shape.small));
+  Hash hash;
+  const auto update = [&hash](const std::vector<float>& values) {
+    hash.update(values.data(), values.size() * sizeof(float));
+  };
+  std::vector<float> halved(small.size()), doubled(large.size()), gw(weights.size()), gb(bias.size());
+  halveImages(shape, large.data(), weights.data(), bias.data(), Activation::Relu, halved.data(), instructions);
+  update(halved);
+  doubleImages(shape, small.data(), weights.data(), bias.data(), Activation::None, doubled.data(), instructions);
+  update(doubled);
+  halvingGradients(shape, {large.data(), weights.data(), halved.data(), small.data()},
+                   {doubled.data(), gw.data(), gb.data()}, instructions);
+  for (const std::vector<float>* values : {&doubled, &gw, &gb}) update(*values);
+  hash.print(name);
+}
+
 }  // namespace
 
 int main() {
@@ -103,4 +136,6 @@ int main() {
   const PsiNetwork psi = somePsi(grid);
   printPsi("psi", psi, grid);
   printPsi("additive psi", additiveOf(psi), grid);
+  printLayers("layers, 3 channels", 3);
+  printLayers("layers, 16 channels", 16);
 }

@@ -1,4 +1,4 @@
-#include "learn/convolution_kernels.h"
+#include "learn/layer_kernels.h"
 
 #include <algorithm>
 #include <cmath>
@@ -18,10 +18,10 @@ constexpr std::int64_t kMostRows = 12;  // of a tile
 constexpr std::int64_t kFewRows = 4;    // of those that are left where whole tiles do not fit
 constexpr std::int64_t kPhases = 2;     // a large image's rows, and columns, are taken in turns
 
-// The one product that everything here is made of. With `at` for (run, step):
-//   y[r][0..16) = max(floor, base + sum over runs and steps of a[r][run * aRun + step * aStep] * b[run * bRun + step *
-//   bStep][0..16)
-// The sum begins at zero and `base` is added to it last.
+// The one product that everything here is made of, row by row:
+//   y[r][0..16) = max(floor, base[0..16) + sum of a[r][run * aRun + step * aStep] * b[run * bRun + step * bStep +
+//   0..16))
+// over all steps of the first run, then of the second, and so on. The sum begins at zero; `base` is added to it last.
 struct Tile {
   const float* a[kMostRows];
   std::int64_t aStep, aRun;
@@ -123,12 +123,13 @@ struct TileProducts {
   void (*one)(const Tile&);
 };
 
-TileProducts productsOf(FloatKernel kernel) {
+TileProducts productsOf(FloatInstructions instructions) {
 #ifdef OFFAXIS_X86_KERNELS
-  if (kernel == FloatKernel::Avx2) return {6, multiplyAvx2<6>, multiplyAvx2<kFewRows>, multiplyAvx2<1>};
-  if (kernel == FloatKernel::Avx512) return {12, multiplyAvx512<12>, multiplyAvx512<kFewRows>, multiplyAvx512<1>};
+  if (instructions == FloatInstructions::Avx2) return {6, multiplyAvx2<6>, multiplyAvx2<kFewRows>, multiplyAvx2<1>};
+  if (instructions == FloatInstructions::Avx512)
+    return {12, multiplyAvx512<12>, multiplyAvx512<kFewRows>, multiplyAvx512<1>};
 #endif
-  static_cast<void>(kernel);
+  static_cast<void>(instructions);
   return {kFewRows, multiplyPortable<kFewRows>, multiplyPortable<kFewRows>, multiplyPortable<1>};
 }
 
@@ -177,7 +178,7 @@ float* reserved(Buffer& buffer, std::int64_t size) {
 // Images of one size with zeros around them, one at a time.
 class PaddedImage {
  public:
-  // A picture of [height,width,channels] in `buffer`.
+  // Of [height,width,channels], in `buffer`.
   PaddedImage(Buffer& buffer, std::int64_t height, std::int64_t width, std::int64_t channels, std::int64_t padding)
       : height_(height), row_(width * channels), channels_(channels), padding_(padding) {
     const std::int64_t size = (height + 2 * padding) * stride();
@@ -196,16 +197,15 @@ class PaddedImage {
     return padded_;
   }
 
-  // The same for the gradient of an image that came out of ReLU as `outputs`, or null where there was none: it is 0
-  // where they are.
+  // The same for the gradient of an image that came out of ReLU as `outputs`, null where there was no ReLU.
   const float* withGradient(const float* gradient, const float* outputs) const {
     if (outputs == nullptr) return with(gradient);
     for (std::int64_t i = 0; i < height_; ++i) {
       float* const to = rowAt(i);
       const float *const from = gradient + i * row_, *const output = outputs + i * row_;
       for (std::int64_t k = 0; k < row_; ++k) {
-        const float value = from[k];  // read whether it is needed or not, or the loop is not vectorised
-        to[k] = output[k] > 0 ? value : 0;
+        const float value = from[k];         // read whether it is needed or not, or the loop is not vectorised
+        to[k] = output[k] <= 0 ? 0 : value;  // where the output is NaN, the gradient must not look sound
       }
     }
     return padded_;
@@ -361,19 +361,20 @@ class Doubling {
   const float* packed_;
 };
 
-// Adds the products of one row of small pixels, taps [width, kernel * window], to the rows of a large image that their
-// windows lie in. kWindow: the floats in a window's row, where the compiler is to know it; otherwise 0.
-template <std::int64_t kWindow>
+// Adds the products of one row of small pixels, taps [width,4,4,channels], to the rows of a large image that their
+// windows lie in. kChannels: those of the large image, where the compiler is to know them; otherwise 0.
+template <std::int64_t kChannels>
 void addTaps(const HalvingShape& shape, const float* taps, std::int64_t i, float* image) {
-  const std::int64_t window = kWindow != 0 ? kWindow : shape.kernel * shape.large;
-  const std::int64_t padding = paddingOf(shape), row = 2 * shape.width * shape.large;
-  for (std::int64_t ky = 0; ky < shape.kernel; ++ky) {
-    const std::int64_t y = 2 * i - padding + ky;
+  constexpr std::int64_t kWindow = 4, kPadding = 1;
+  const std::int64_t channels = kChannels != 0 ? kChannels : shape.large, window = kWindow * channels;
+  const std::int64_t row = 2 * shape.width * channels;
+  for (std::int64_t ky = 0; ky < kWindow; ++ky) {
+    const std::int64_t y = 2 * i - kPadding + ky;
     if (y < 0 || y >= 2 * shape.height) continue;
     float* const to = image + y * row;
     for (std::int64_t j = 0; j < shape.width; ++j) {
-      const float* const tap = taps + (j * shape.kernel + ky) * window;
-      const std::int64_t at = (2 * j - padding) * shape.large;
+      const float* const tap = taps + (j * kWindow + ky) * window;
+      const std::int64_t at = (2 * j - kPadding) * channels;
       if (at >= 0 && at + window <= row) {
         for (std::int64_t k = 0; k < window; ++k) to[at + k] += tap[k];
       } else {
@@ -383,8 +384,8 @@ void addTaps(const HalvingShape& shape, const float* taps, std::int64_t i, float
   }
 }
 
-// The same of few channels, as pictures have, fewer than a tile has columns: the products for all taps of the window
-// are taken as columns, one row of small pixels at a time, and then added where they belong.
+// Large images whose channels fill no tile's columns, as pictures have one or three: the products for all taps of the
+// window, which is 4x4, are taken as columns, one row of small pixels at a time, and then added where they belong.
 class DoublingToPictures {
  public:
   DoublingToPictures(const HalvingShape& shape, const float* weights, const float* bias, Activation activation,
@@ -409,10 +410,7 @@ class DoublingToPictures {
 
   void operator()(const float* small, std::int64_t stride, float* large) const {
     const std::int64_t padding = paddingOf(shape_);
-    auto* const add = shape_.kernel != 4  ? addTaps<0>
-                      : shape_.large == 1 ? addTaps<4>
-                      : shape_.large == 3 ? addTaps<12>
-                                          : addTaps<0>;
+    auto* const add = shape_.large == 1 ? addTaps<1> : shape_.large == 3 ? addTaps<3> : addTaps<0>;
     Tile tile{};
     tile.aStep = 1;
     tile.bStep = kColumns;
@@ -528,16 +526,16 @@ class BiasGradient {
 };
 
 template <typename Product>
-void doubleAll(const HalvingShape& shape, const Product& product, const float* small, float* large) {
+void doubleImagesBy(const Product& doubling, const HalvingShape& shape, const float* small, float* large) {
   thread_local Buffer buffer;
   const PaddedImage padded = paddedSmall(buffer, shape);
   for (std::int64_t n = 0; n < shape.images; ++n)
-    product(padded.with(small + n * padded.size()), padded.stride(), large + n * shape.largeSize());
+    doubling(padded.with(small + n * padded.size()), padded.stride(), large + n * shape.largeSize());
 }
 
 template <typename Product>
-void halvingGradients(const HalvingShape& shape, const Product& doubling, const LayerPass& pass,
-                      const TileProducts& products, const Gradients& gradients) {
+void halvingGradientsBy(const Product& doubling, const HalvingShape& shape, const LayerPass& pass,
+                        const TileProducts& products, const LayerGradients& gradients) {
   thread_local Buffer largeBuffer, smallBuffer;
   const PaddedImage large = paddedLarge(largeBuffer, shape), small = paddedSmall(smallBuffer, shape);
   const WeightGradient weights(shape, products);
@@ -555,66 +553,74 @@ void halvingGradients(const HalvingShape& shape, const Product& doubling, const 
   if (gradients.weights != nullptr) weights.write(gradients.weights);
 }
 
-std::vector<FloatKernel> findKernels() {
-  std::vector<FloatKernel> kernels{FloatKernel::Portable};
+std::vector<FloatInstructions> findInstructions() {
+  std::vector<FloatInstructions> found{FloatInstructions::Portable};
 #ifdef OFFAXIS_X86_KERNELS
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) kernels.push_back(FloatKernel::Avx2);
-  if (__builtin_cpu_supports("avx512f")) kernels.push_back(FloatKernel::Avx512);
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back(FloatInstructions::Avx2);
+  if (__builtin_cpu_supports("avx512f")) found.push_back(FloatInstructions::Avx512);
 #endif
-  return kernels;
+  return found;
 }
 
 }  // namespace
 
-std::string toString(FloatKernel kernel) {
-  if (kernel == FloatKernel::Avx2) return "avx2";
-  if (kernel == FloatKernel::Avx512) return "avx512";
+std::string toString(FloatInstructions instructions) {
+  if (instructions == FloatInstructions::Avx2) return "avx2";
+  if (instructions == FloatInstructions::Avx512) return "avx512";
   return "portable";
 }
 
-const std::vector<FloatKernel>& availableFloatKernels() {
-  static const std::vector<FloatKernel> kKernels = findKernels();
-  return kKernels;
+const std::vector<FloatInstructions>& availableFloatInstructions() {
+  static const std::vector<FloatInstructions> kFound = findInstructions();
+  return kFound;
 }
 
-bool HalvingShape::isSupported() const {
+bool haveFastInstructions() {
+#ifdef FP_FAST_FMAF
+  return true;
+#else
+  return availableFloatInstructions().back() != FloatInstructions::Portable;
+#endif
+}
+
+bool HalvingShape::isSupported(std::int64_t large, std::int64_t small, std::int64_t kernel) {
   return (kernel == 4 || kernel == 2) && small % kColumns == 0 && (large % kColumns == 0 || kernel == 4);
 }
 
 void halveImages(const HalvingShape& shape, const float* large, const float* weights, const float* bias,
-                 Activation activation, float* small, FloatKernel kernel) {
+                 Activation activation, float* small, FloatInstructions instructions) {
   thread_local Buffer buffer;
   const PaddedImage padded = paddedLarge(buffer, shape);
-  const Halving halving(shape, weights, bias, activation, productsOf(kernel));
+  const Halving halving(shape, weights, bias, activation, productsOf(instructions));
   for (std::int64_t n = 0; n < shape.images; ++n)
     halving(padded.with(large + n * shape.largeSize()), padded.stride(), small + n * shape.smallSize());
 }
 
 void doubleImages(const HalvingShape& shape, const float* small, const float* weights, const float* bias,
-                  Activation activation, float* large, FloatKernel kernel) {
-  const TileProducts products = productsOf(kernel);
+                  Activation activation, float* large, FloatInstructions instructions) {
+  const TileProducts products = productsOf(instructions);
   if (shape.large % kColumns == 0) {
-    doubleAll(shape, Doubling(shape, weights, bias, activation, products), small, large);
+    doubleImagesBy(Doubling(shape, weights, bias, activation, products), shape, small, large);
   } else {
-    doubleAll(shape, DoublingToPictures(shape, weights, bias, activation, products), small, large);
+    doubleImagesBy(DoublingToPictures(shape, weights, bias, activation, products), shape, small, large);
   }
 }
 
-void halvingGradients(const HalvingShape& shape, const LayerPass& pass, const Gradients& gradients,
-                      FloatKernel kernel) {
-  const TileProducts products = productsOf(kernel);
+void halvingGradients(const HalvingShape& shape, const LayerPass& pass, const LayerGradients& gradients,
+                      FloatInstructions instructions) {
+  const TileProducts products = productsOf(instructions);
   if (shape.large % kColumns == 0) {
-    halvingGradients(shape, Doubling(shape, pass.weights, nullptr, Activation::None, products), pass, products,
-                     gradients);
+    halvingGradientsBy(Doubling(shape, pass.weights, nullptr, Activation::None, products), shape, pass, products,
+                       gradients);
   } else {
-    halvingGradients(shape, DoublingToPictures(shape, pass.weights, nullptr, Activation::None, products), pass,
-                     products, gradients);
+    halvingGradientsBy(DoublingToPictures(shape, pass.weights, nullptr, Activation::None, products), shape, pass,
+                       products, gradients);
   }
 }
 
-void doublingGradients(const HalvingShape& shape, const LayerPass& pass, const Gradients& gradients,
-                       FloatKernel kernel) {
-  const TileProducts products = productsOf(kernel);
+void doublingGradients(const HalvingShape& shape, const LayerPass& pass, const LayerGradients& gradients,
+                       FloatInstructions instructions) {
+  const TileProducts products = productsOf(instructions);
   thread_local Buffer buffer;
   const PaddedImage large = paddedLarge(buffer, shape);
   const Halving halving(shape, pass.weights, nullptr, Activation::None, products);
@@ -632,10 +638,11 @@ void doublingGradients(const HalvingShape& shape, const LayerPass& pass, const G
   if (gradients.weights != nullptr) weights.write(gradients.weights);
 }
 
-void multiplyDense(const DenseShape& shape, const float* x, const float* weights, const float* bias, float* y,
-                   FloatKernel kernel) {
-  thread_local Buffer packedBuffer;
-  float* const packed = reserved(packedBuffer, shape.in * kColumns);  // [in, 16]
+void multiplyDense(const DenseShape& shape, const float* inputs, const float* weights, const float* bias,
+                   float* outputs, FloatInstructions instructions) {
+  const TileProducts products = productsOf(instructions);
+  thread_local Buffer buffer;
+  float* const packed = reserved(buffer, shape.in * kColumns);  // [in, 16]
   Tile tile{};
   tile.aStep = 1;
   tile.b = packed;
@@ -647,45 +654,42 @@ void multiplyDense(const DenseShape& shape, const float* x, const float* weights
     for (std::int64_t c = 0; c < kColumns; ++c) {
       for (std::int64_t k = 0; k < shape.in; ++k) packed[k * kColumns + c] = weights[(block + c) * shape.in + k];
     }
-    tile.base = bias + block;
-    multiplyRows(productsOf(kernel), tile, shape.rows, [&](Tile& t, std::int64_t r, std::int64_t row) {
-      t.a[r] = x + row * shape.in;
-      t.y[r] = y + row * shape.out + block;
+    tile.base = bias != nullptr ? bias + block : kZeros;
+    multiplyRows(products, tile, shape.rows, [&](Tile& t, std::int64_t r, std::int64_t row) {
+      t.a[r] = inputs + row * shape.in;
+      t.y[r] = outputs + row * shape.out + block;
     });
   }
 }
 
-void denseInputGradient(const DenseShape& shape, const float* gy, const float* weights, float* gx, FloatKernel kernel) {
+void denseGradients(const DenseShape& shape, const LayerPass& pass, const LayerGradients& gradients,
+                    FloatInstructions instructions) {
+  const TileProducts products = productsOf(instructions);
+  BiasGradient(shape.rows, 1, shape.out, gradients.bias).add(pass.gradient, shape.out);
   Tile tile{};
-  tile.aStep = 1;
   tile.bStep = shape.in;
   tile.runs = 1;
-  tile.steps = shape.out;
   tile.base = kZeros;
   tile.floor = floorOf(Activation::None);
   for (std::int64_t block = 0; block < shape.in; block += kColumns) {
-    tile.b = weights + block;
-    multiplyRows(productsOf(kernel), tile, shape.rows, [&](Tile& t, std::int64_t r, std::int64_t row) {
-      t.a[r] = gy + row * shape.out;
-      t.y[r] = gx + row * shape.in + block;
-    });
-  }
-}
-
-void denseWeightGradient(const DenseShape& shape, const float* x, const float* gy, float* gw, FloatKernel kernel) {
-  Tile tile{};
-  tile.aStep = shape.out;
-  tile.bStep = shape.in;
-  tile.runs = 1;
-  tile.steps = shape.rows;
-  tile.base = kZeros;
-  tile.floor = floorOf(Activation::None);
-  for (std::int64_t block = 0; block < shape.in; block += kColumns) {
-    tile.b = x + block;
-    multiplyRows(productsOf(kernel), tile, shape.out, [&](Tile& t, std::int64_t r, std::int64_t unit) {
-      t.a[r] = gy + unit;
-      t.y[r] = gw + unit * shape.in + block;
-    });
+    if (gradients.inputs != nullptr) {
+      tile.aStep = 1;
+      tile.steps = shape.out;
+      tile.b = pass.weights + block;
+      multiplyRows(products, tile, shape.rows, [&](Tile& t, std::int64_t r, std::int64_t row) {
+        t.a[r] = pass.gradient + row * shape.out;
+        t.y[r] = gradients.inputs + row * shape.in + block;
+      });
+    }
+    if (gradients.weights != nullptr) {
+      tile.aStep = shape.out;
+      tile.steps = shape.rows;
+      tile.b = pass.inputs + block;
+      multiplyRows(products, tile, shape.out, [&](Tile& t, std::int64_t r, std::int64_t unit) {
+        t.a[r] = pass.gradient + unit;
+        t.y[r] = gradients.weights + unit * shape.in + block;
+      });
+    }
   }
 }
 

@@ -1,6 +1,6 @@
-#include "learn/convolution.h"
+#include "learn/layers.h"
 
-#include "learn/convolution_kernels.h"
+#include "learn/layer_kernels.h"
 
 namespace offaxis {
 namespace {
@@ -26,25 +26,35 @@ HalvingShape shapeOfSmall(const Tensor& weight, const Tensor& small) {
   return shapeOf(weight, small.size(0), small.size(2), small.size(3));
 }
 
-FloatKernel kernel() {
-  return availableFloatKernels().back();
+FloatInstructions fastest() {
+  return availableFloatInstructions().back();
 }
 
 const float* dataOf(const Tensor& tensor) {
   return tensor.defined() ? tensor.data_ptr<float>() : nullptr;
 }
 
+LayerGradients wanted(const Tensor& inputs, const Tensor& weights, const Tensor& bias) {
+  const auto data = [](const Tensor& tensor) { return tensor.defined() ? tensor.data_ptr<float>() : nullptr; };
+  return {data(inputs), data(weights), data(bias)};
+}
+
+// What the kernels compute has no graph; a gradient's gradient would silently lack their part.
+void checkNoGraphIsWanted() {
+  TORCH_CHECK(!at::GradMode::is_enabled(), "these layers have no second derivatives: leave create_graph out");
+}
+
 Tensor halved(const Tensor& large, const Tensor& weight, const Tensor& bias, Activation activation) {
   const HalvingShape shape = shapeOfLarge(weight, large);
   Tensor small = at::empty({shape.images, shape.small, shape.height, shape.width}, large.options(), kOrder);
-  halveImages(shape, dataOf(large), dataOf(weight), dataOf(bias), activation, small.data_ptr<float>(), kernel());
+  halveImages(shape, dataOf(large), dataOf(weight), dataOf(bias), activation, small.data_ptr<float>(), fastest());
   return small;
 }
 
 Tensor doubled(const Tensor& small, const Tensor& weight, const Tensor& bias, Activation activation) {
   const HalvingShape shape = shapeOfSmall(weight, small);
   Tensor large = at::empty({shape.images, shape.large, 2 * shape.height, 2 * shape.width}, small.options(), kOrder);
-  doubleImages(shape, dataOf(small), dataOf(weight), dataOf(bias), activation, large.data_ptr<float>(), kernel());
+  doubleImages(shape, dataOf(small), dataOf(weight), dataOf(bias), activation, large.data_ptr<float>(), fastest());
   return large;
 }
 
@@ -62,6 +72,7 @@ class Convolution : public torch::autograd::Function<Convolution<kWay, kActivati
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    checkNoGraphIsWanted();
     const auto saved = context->get_saved_variables();
     const Tensor &x = saved[0], &weight = saved[1], &y = saved[2];
     const Tensor gy = gradients[0].contiguous(kOrder);
@@ -69,12 +80,10 @@ class Convolution : public torch::autograd::Function<Convolution<kWay, kActivati
     if (context->needs_input_grad(0)) gx = at::empty(x.sizes(), x.options(), kOrder);
     if (context->needs_input_grad(1)) gw = at::empty(weight.sizes(), weight.options());
     const LayerPass pass{dataOf(x), dataOf(weight), dataOf(y), dataOf(gy)};
-    const Gradients wanted{gx.defined() ? gx.data_ptr<float>() : nullptr, gw.defined() ? gw.data_ptr<float>() : nullptr,
-                           gb.data_ptr<float>()};
     if (kWay == Way::Halving) {
-      halvingGradients(shapeOfLarge(weight, x), pass, wanted, kernel());
+      halvingGradients(shapeOfLarge(weight, x), pass, wanted(gx, gw, gb), fastest());
     } else {
-      doublingGradients(shapeOfSmall(weight, x), pass, wanted, kernel());
+      doublingGradients(shapeOfSmall(weight, x), pass, wanted(gx, gw, gb), fastest());
     }
     return {gx, gw, gb};
   }
@@ -87,28 +96,23 @@ class Dense : public torch::autograd::Function<Dense> {
     context->save_for_backward({rows, weights});
     Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
     multiplyDense(shapeOf(rows, weights), dataOf(rows), dataOf(weights), dataOf(bias.contiguous()), y.data_ptr<float>(),
-                  kernel());
+                  fastest());
     return y;
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    checkNoGraphIsWanted();
     const auto saved = context->get_saved_variables();
     const Tensor &x = saved[0], &weight = saved[1];
-    const DenseShape shape = shapeOf(x, weight);
     const Tensor gy = gradients[0].contiguous();
-    Tensor gx, gw, gb;
-    if (context->needs_input_grad(0)) {
-      gx = at::empty(x.sizes(), x.options());
-      denseInputGradient(shape, dataOf(gy), dataOf(weight), gx.data_ptr<float>(), kernel());
-    }
-    if (context->needs_input_grad(1)) {
-      gw = at::empty(weight.sizes(), weight.options());
-      denseWeightGradient(shape, dataOf(x), dataOf(gy), gw.data_ptr<float>(), kernel());
-    }
-    if (context->needs_input_grad(2)) gb = gy.sum(0);
+    Tensor gx, gw, gb = at::empty({gy.size(1)}, gy.options());
+    if (context->needs_input_grad(0)) gx = at::empty(x.sizes(), x.options());
+    if (context->needs_input_grad(1)) gw = at::empty(weight.sizes(), weight.options());
+    denseGradients(shapeOf(x, weight), {dataOf(x), dataOf(weight), nullptr, dataOf(gy)}, wanted(gx, gw, gb), fastest());
     return {gx, gw, gb};
   }
 
+ private:
   static DenseShape shapeOf(const Tensor& x, const Tensor& weight) {
     return {x.size(0), weight.size(1), weight.size(0)};
   }
@@ -116,26 +120,28 @@ class Dense : public torch::autograd::Function<Dense> {
 
 // Whether our kernels take tensors like x, and are worth it.
 bool areFastFor(const Tensor& x) {
-#ifdef __x86_64__
-  if (kernel() == FloatKernel::Portable) return false;
-#endif
-  return x.is_cpu() && x.scalar_type() == at::kFloat;
+  return haveFastInstructions() && x.is_cpu() && x.scalar_type() == at::kFloat;
 }
 
-void checkShapes(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t dims, bool transposed) {
+void checkOperands(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t dims, bool transposed) {
   const std::int64_t in = weight.size(transposed ? 0 : 1);
   const std::int64_t out = weight.size(transposed ? 1 : 0);
   TORCH_CHECK(x.dim() == dims && weight.dim() == dims && x.size(1) == in && bias.dim() == 1 && bias.size(0) == out,
               "shapes do not fit: x ", x.sizes(), ", weight ", weight.sizes(), ", bias ", bias.sizes());
+  for (const Tensor& parameter : {weight, bias}) {
+    TORCH_CHECK(parameter.device() == x.device() && parameter.scalar_type() == x.scalar_type(), "x is ",
+                x.scalar_type(), " on ", x.device(), ", a parameter ", parameter.scalar_type(), " on ",
+                parameter.device());
+  }
 }
 
 template <Way kWay>
 Tensor convolved(const Tensor& x, const Tensor& weight, const Tensor& bias, Activation activation) {
   constexpr bool kHalving = kWay == Way::Halving;
-  checkShapes(x, weight, bias, 4, /*transposed=*/!kHalving);
+  checkOperands(x, weight, bias, 4, /*transposed=*/!kHalving);
   TORCH_CHECK((weight.size(2) == 4 || weight.size(2) == 2) && weight.size(3) == weight.size(2),
               "the kernel must be 4x4 or 2x2, not ", weight.sizes());
-  if (areFastFor(x) && shapeOfSmall(weight, x).isSupported()) {
+  if (areFastFor(x) && HalvingShape::isSupported(weight.size(1), weight.size(0), weight.size(2))) {
     return activation == Activation::Relu ? Convolution<kWay, Activation::Relu>::apply(x, weight, bias)
                                           : Convolution<kWay, Activation::None>::apply(x, weight, bias);
   }
@@ -156,11 +162,12 @@ Tensor doublingConvolution(const Tensor& x, const Tensor& weight, const Tensor& 
 }
 
 Tensor fastLinear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  checkShapes(x, weight, bias, 2, /*transposed=*/false);
+  checkOperands(x, weight, bias, 2, /*transposed=*/false);
   if (!x.is_cpu()) return torch::linear(x, weight, bias);
-  if (areFastFor(x) && Dense::shapeOf(x, weight).isSupported()) return Dense::apply(x, weight, bias);
+  if (areFastFor(x) && DenseShape::isSupported(weight.size(1), weight.size(0))) return Dense::apply(x, weight, bias);
   const Tensor pixels = x.view({x.size(0), x.size(1), 1, 1});
-  return torch::conv2d(pixels, weight.view({weight.size(0), weight.size(1), 1, 1}), bias).view({x.size(0), -1});
+  return torch::conv2d(pixels, weight.view({weight.size(0), weight.size(1), 1, 1}), bias)
+      .view({x.size(0), weight.size(0)});
 }
 
 }  // namespace offaxis

@@ -1,10 +1,10 @@
 // The products that nets are made of, as differentiable functions: on the CPU by kernels that are faster there than
-// what LibTorch calls, on other devices by LibTorch. Gradients of gradients are not offered.
+// what LibTorch calls, on other devices by LibTorch. Their gradients have none themselves.
 #pragma once
 
 #include <torch/torch.h>
 
-#include "learn/convolution_kernels.h"
+#include "learn/layer_kernels.h"
 
 namespace offaxis {
 
