@@ -38,7 +38,7 @@ def chart(lines):
     return {"format": "offaxis-chart", "schema_version": 1, "kind": "lines",
             "title": "Cores' time for the same work, as there is more of it",
             "description": "Relative to the least of each: images (written by one thread), threads (that write them), images a batch, "
-                           "latents, threads inside one model, models side by side. What scales stays at 1.",
+                           "latents, models side by side. What scales stays at 1.",
             "x_label": "doublings", "y_label": "times the cores' time", "logarithmic": False, "lines": lines, "bands": [],
             "rules": [{"at": 1, "name": "scales"}]}
 
@@ -86,9 +86,6 @@ def main():
     table("one training step, 10 latents, one thread", ("batch", "ms", "ms an image"),
           [(batch, f"{ms:.1f}", f"{ms / batch:.2f}") for batch, ms in by_batch])
     cores = os.cpu_count()
-    by_threads = [(threads, step(steps=12, threads=threads)) for threads in sorted({1, cores})]
-    table("one training step, batch 64, threads inside one model", ("threads", "ms"), [(n, f"{ms:.1f}") for n, ms in by_threads])
-
     by_models = []
     for models in range(1, cores + 2):  # one more than there are cores
         started = [subprocess.Popen([train, "--json", "--steps", "20"], stdout=subprocess.PIPE) for _ in range(models)]
@@ -103,8 +100,7 @@ def main():
                  line("writing threads", 1, [(threads, cost) for threads, n, cost in written if n == most]),
                  line("batch", 2, [(n, ms / n) for n, ms in by_batch]),
                  line("latents", 3, by_latents),
-                 line("threads in a model", 4, [(n, ms * n) for n, ms in by_threads]),
-                 line("models", 5, [(n, min(n, cores) / rate) for n, _, rate in by_models])]
+                 line("models", 4, [(n, min(n, cores) / rate) for n, _, rate in by_models])]
         with open(arguments.chart, "x") as file:
             json.dump(chart(lines), file, indent=1)
 

@@ -252,8 +252,8 @@ class Halving {
   Halving(const HalvingShape& shape, const float* weights, const float* bias, Activation activation,
           const TileProducts& products)
       : shape_(shape), products_(products), bias_(bias), activation_(activation) {
-    // Blocks of weights that stay in the first cache while an image goes by: all rows of the window, or one at a time.
-    constexpr std::int64_t kCachedFloats = 4096;
+    // All rows of the window at once where a block of their weights fits into the first cache, else one after the other.
+    constexpr std::int64_t kCachedFloats = 8192;
     thread_local Buffer buffer;
     float* const packed = reserved(buffer, shape.small * shape.kernel * row());
     forEachWeight(shape, [&](std::int64_t to, std::int64_t from) { packed[to] = weights[from]; });
