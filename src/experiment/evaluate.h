@@ -6,34 +6,13 @@
 #include <vector>
 
 #include "core/context.h"
+#include "experiment/evaluation_arm.h"
 #include "experiment/evaluation_row.h"
 #include "experiment/evaluation_summary.h"
 #include "experiment/profile.h"
 #include "measure/mig.h"
 
 namespace offaxis {
-
-struct SeedRange {
-  std::uint64_t first = 0;
-  std::uint64_t end = 0;  // not included
-  bool empty() const { return first == end; }
-  bool holds(std::uint64_t seed) const { return seed >= first && seed < end; }
-};
-
-// "N" (seeds 0 to N - 1) or "A:B". `what` is named in errors. Throws Error(Usage).
-SeedRange parseSeeds(const std::string& text, const std::string& what);
-
-struct EvaluationArm {
-  std::string name;        // the variant as tables show it, "original": letters, digits, '-', '_', '.'
-  std::string expression;  // as openSource() takes it
-  SeedRange seeds;         // empty: all of the evaluation's
-
-  // "modified", or "modified@4:8" where the arm has seeds of its own.
-  std::string label() const;
-};
-
-// "NAME=SOURCE" or "NAME@A:B=SOURCE"; the first '=' separates. Throws Error(Usage).
-EvaluationArm parseArm(const std::string& text);
 
 struct EvaluateSettings {
   // Of one dataset. Several may have one name where their seeds differ: a variant made with several perturbations, each
