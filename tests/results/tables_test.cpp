@@ -181,17 +181,25 @@ TEST_F(Tables, DoseOfXYSquares) {
   }
 }
 
+// A point of the sweep over spacings and budgets: what fresh reference models see, and each seed's MIG in four arms.
+std::vector<std::string> sweepRow(const std::string& first, const std::string& spacing, const std::string& eps) {
+  const std::string at = "xysquares-spacings/", point = spacing + "-" + eps;
+  const Json psi = result(at + "psi-" + point + "/log.json");
+  std::vector<std::string> row{first, gaps(psi.at("original"), 2), gaps(psi.at("modified")),
+                               gaps(result(at + "flipped-" + point + "/log.json").at("modified"))};
+  const Json runs = result(at + "spacing-" + spacing + "-eps-" + eps + "/results.json");
+  for (const char* arm : {"original", "modified", "noise", "flipped"})
+    row.push_back(joined(scores(runs, arm), 2) + " (" + number(meanOf(scores(runs, arm, "rotated_mig")), 2) + ")");
+  return row;
+}
+
 TEST_F(Tables, SpacingsOfXYSquares) {
-  for (const std::string spacing : {"2", "3", "8"}) {
-    const std::string at = "xysquares-spacings/";
-    const Json psi = result(at + "psi-" + spacing + "-0.1/log.json");
-    std::vector<std::string> row{spacing, gaps(psi.at("original"), 2), gaps(psi.at("modified")),
-                                 gaps(result(at + "flipped-" + spacing + "-0.1/log.json").at("modified"))};
-    const Json runs = result(at + "spacing-" + spacing + "-eps-0.1/results.json");
-    for (const char* arm : {"original", "modified", "noise", "flipped"})
-      row.push_back(joined(scores(runs, arm), 2) + " (" + number(meanOf(scores(runs, arm, "rotated_mig")), 2) + ")");
-    expectRow("### Spacings 2, 3 and 8", row);
-  }
+  for (const std::string spacing : {"2", "3", "8"})
+    expectRow("### Spacings 2, 3 and 8", sweepRow(spacing, spacing, "0.1"));
+}
+
+TEST_F(Tables, BudgetsOfXYSquares) {
+  expectRow("### Smaller budgets, spacing 1", sweepRow(".05", "1", "0.05"));
 }
 
 TEST_F(Tables, Ablations) {
@@ -266,6 +274,10 @@ TEST(Readme, XYSquaresAsTheResultsHaveIt) {
                  meanOf(runs, "noise") + " on noise, " + meanOf(runs, "flipped") +
                  " on the flipped psi; modified lies below both on every seed.");
   expectInReadme("`unaligned` " + meanOf(runs, "unaligned") + ", `permuted` " + meanOf(runs, "permuted") + ".");
+  const Json half = result("xysquares-spacings/spacing-1-eps-0.05/results.json");
+  expectInReadme("eps 0.05): MIG " + meanOf(half, "original") + " on the original, " + meanOf(half, "modified") +
+                 " on modified, " + meanOf(half, "noise") + " on noise, " + meanOf(half, "flipped") +
+                 " on the flipped psi.");
 }
 
 TEST(Readme, VictimsAsTheResultsHaveThem) {
