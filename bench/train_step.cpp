@@ -1,8 +1,8 @@
 // One conv64 beta-VAE training step on random images, in milliseconds: the trainer's own objective, nets and optimiser,
 // images converted from uint8 as in training. The same step in eager PyTorch: train_step_eager.py. usage: train_step
-// --channels C --batch B --threads T --steps N --json [--latents L]
-// --limits adds what the step's arithmetic would take at the rate that a large matrix product reaches on as many
-// threads in the same run; --source EXPRESSION reads the images from there, a file or a dataset of 64x64 images, and
+// --channels C --batch B --steps N --json [--latents L]
+// --limits adds what the step's arithmetic would take at the rate that a large matrix product reaches on one thread in
+// the same run; --source EXPRESSION reads the images from there, a file or a dataset of 64x64 images, and
 // adds the share of a step that this takes; --device cuda trains on a GPU, --precision tf32 or bfloat16 on its tensor
 // cores (a CPU imitates them); --cached keeps images in memory as `offaxis evaluate` does.
 #include <dlfcn.h>
@@ -33,7 +33,6 @@ using namespace offaxis;
 struct Settings {
   std::uint32_t channels = 3;
   std::uint64_t batch = 64;
-  std::uint64_t threads = 1;  // intra-op; the trainer itself uses one per model and runs models side by side
   std::uint64_t steps = 10;
   std::uint64_t latents = 10;
   std::string source;
@@ -100,8 +99,8 @@ using Sgemm = int(char, char, std::int64_t, std::int64_t, std::int64_t, float, c
 
 // Floating-point operations a second of LibTorch's or oneDNN's product of large matrices, whichever is faster; the best
 // of several rounds.
-double matrixRate(const Settings& settings) {
-  at::set_num_threads(static_cast<int>(settings.threads));
+double matrixRate() {
+  at::set_num_threads(1);
   const torch::NoGradGuard noGrad;
   constexpr std::int64_t kSide = 1024;
   const torch::Tensor a = torch::ones({kSide, kSide}), b = torch::ones({kSide, kSide});
@@ -132,7 +131,6 @@ void waitFor(const torch::Device& device) {
 // After two steps of warming up.
 Times train(const SourcePtr& source, const Settings& settings) {
   prepareTrainingThread();
-  at::set_num_threads(static_cast<int>(settings.threads));
   const torch::Device device = openDevice(settings.device);
   NetSettings net = NetSettings::conv64(source->info().shape, static_cast<int>(settings.latents));
   net.precision = precisionFromString(settings.precision);
@@ -195,8 +193,6 @@ Settings parse(int argc, char** argv) {
       settings.channels = static_cast<std::uint32_t>(parseUnsigned(value, name, 1, 16));
     } else if (name == "--batch") {
       settings.batch = parseUnsigned(value, name, 1, 65536);
-    } else if (name == "--threads") {
-      settings.threads = parseUnsigned(value, name, 1, 1024);
     } else if (name == "--steps") {
       settings.steps = parseUnsigned(value, name, 1, 1000000);
     } else if (name == "--latents") {
@@ -209,7 +205,7 @@ Settings parse(int argc, char** argv) {
       settings.precision = value;
     } else {
       throw Error(ErrorKind::Usage, "unknown option '" + name + "'",
-                  "usage: train_step --channels C --batch B --threads T --steps N --json [--latents L] [--limits] "
+                  "usage: train_step --channels C --batch B --steps N --json [--latents L] [--limits] "
                   "[--source S [--cached]] [--device D] [--precision P]");
     }
   }
@@ -232,7 +228,7 @@ int main(int argc, char** argv) {
     if (settings.limits) {
       const double flop =
           operations(NetSettings::conv64(source->info().shape, static_cast<int>(settings.latents)), settings.batch);
-      const double reached = flop / times.step / 1e6, rate = matrixRate(settings) / 1e9;
+      const double reached = flop / times.step / 1e6, rate = matrixRate() / 1e9;
       std::printf(settings.json ? ", \"gflop_per_step\": %.3f, \"gflops\": %.2f, \"matrix_gflops\": %.2f, "
                                   "\"share_of_matrix_rate\": %.3f"
                                 : ", %.3f GFLOP at %.2f GFLOP/s where a matrix product reaches %.2f: a share of %.3f",

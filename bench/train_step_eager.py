@@ -1,7 +1,7 @@
 """The training step of train_step.cpp in eager PyTorch, as one would write it: same network, loss, batch and optimiser.
 
-usage: train_step_eager.py --channels C --batch B --threads T --steps N --json
-Prints {"ms_per_step": x}. --threads is PyTorch's own intra-operation threads.
+usage: train_step_eager.py --channels C --batch B --steps N --json
+Prints {"ms_per_step": x}, of one thread.
 """
 import argparse
 import json
@@ -26,13 +26,13 @@ def make_nets(channels, latents):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, default in (("channels", 3), ("batch", 64), ("threads", 1), ("steps", 10)):
+    for name, default in (("channels", 3), ("batch", 64), ("steps", 10)):
         parser.add_argument("--" + name, type=int, default=default)
     parser.add_argument("--channels-last", action="store_true", help="networks and images in channels-last order")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
 
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(1)
     torch.manual_seed(0)
     latents, beta, warmup = 10, 4.0, 2
     encoder, decoder = make_nets(options.channels, latents)

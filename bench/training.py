@@ -45,7 +45,7 @@ def main():
     print("channels  batch  ours, ms  GFLOP/s  matrix product  share  two at once, ms  rate  eager, ms  ratio")
     for channels in arguments.channels.split(","):
         for batch in arguments.batches.split(","):
-            size = ["--channels", channels, "--batch", batch, "--threads", "1", "--json"]
+            size = ["--channels", channels, "--batch", batch, "--json"]
             steps = ["--steps", str(max(arguments.steps * 64 // int(batch), 4))]
             one = run([ours, *size, *steps, "--limits"])
             two = both([ours, *size, *steps])

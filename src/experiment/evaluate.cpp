@@ -26,10 +26,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 1;  // of results.json
 
 class Evaluation {
  public:
+  Evaluation(const Evaluation&) = delete;  // its parts refer to one another
   Evaluation(const EvaluateSettings& settings, const std::string& directory, const Context& context)
       : grid_(settings), directory_(grid_, directory), maker_(grid_, directory_), context_(context) {
     rows_.resize(grid_.cells().size());

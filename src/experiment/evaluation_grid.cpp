@@ -11,7 +11,6 @@
 #include "measure/metrics.h"
 #include "measure/mig.h"
 #include "variants/expression.h"
-#include "variants/psi_network.h"
 
 namespace offaxis {
 namespace {
@@ -218,7 +217,7 @@ Json EvaluationGrid::identityOf(const Cell& cell) const {
   identity["model"] = cell.model;
   identity["seed"] = cell.seed;
   identity["source"] = arms_[cell.arm].identity;
-  identity["source_definition"] = arms_[cell.arm].definition;
+  identity[kSourceDefinitionKey] = arms_[cell.arm].definition;
   if (isSupervised(cell.model)) identity["probe"] = probeConfiguration();
   return identity;
 }

@@ -15,6 +15,9 @@
 
 namespace offaxis {
 
+// The key under which identityOf() has an arm's definition; rows of older versions have none.
+constexpr const char* kSourceDefinitionKey = "source_definition";
+
 struct OpenArm {
   EvaluationArm arm;
   SourcePtr source;
@@ -32,10 +35,11 @@ struct Cell {
 
 class EvaluationGrid {
  public:
-  // Refuses everything that can be refused before anything is written: Error(Usage).
+  // Refuses what can be refused before anything is written: Error(Usage), and what openSource() and rotatedAxesOf()
+  // throw for files.
   explicit EvaluationGrid(const EvaluateSettings& settings);
 
-  // With the profile's steps, where they are the dataset's.
+  // As given, but for profile.train.steps: 0 has become the dataset's default.
   const EvaluateSettings& settings() const { return settings_; }
   const std::vector<OpenArm>& arms() const { return arms_; }
   const std::vector<Cell>& cells() const { return cells_; }  // seed by seed
@@ -64,7 +68,7 @@ class EvaluationGrid {
   nlohmann::ordered_json identityOf(const Cell& cell) const;
 
   // Probes are evidence of a set, not of a sample of it: their rows name every image. A pass over the sources of those
-  // of `cells` that are to be made.
+  // of `cells` that are to be made. Throws what contentRoot() does.
   void findRoots(const std::vector<std::size_t>& cells, const Context& context);
 
  private:

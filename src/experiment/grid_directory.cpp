@@ -1,6 +1,7 @@
 #include "experiment/grid_directory.h"
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "core/error.h"
@@ -12,8 +13,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kSchemaVersion = 1;
-constexpr const char* kDefinition = "source_definition";
+constexpr int kSchemaVersion = 1;  // of a row
 
 // Whether two objects say the same, in whatever order.
 bool sameContent(const Json& a, const Json& b) {
@@ -22,7 +22,7 @@ bool sameContent(const Json& a, const Json& b) {
 
 // `here` without what rows did not say when they were first made: those stay what they are.
 Json comparable(Json here, const Json& there) {
-  if (!there.is_object() || !there.contains(kDefinition)) here.erase(kDefinition);
+  if (!there.is_object() || !there.contains(kSourceDefinitionKey)) here.erase(kSourceDefinitionKey);
   return here;
 }
 
@@ -103,8 +103,7 @@ void GridDirectory::refuseOtherResults() const {
 void GridDirectory::refuseOtherImages(const Cell& cell, const EvaluationRow& row) const {
   const OpenArm& arm = grid_.armOf(cell);
   if (row.sourceRoot.empty() || arm.root.empty() || row.sourceRoot == arm.root) return;
-  throw Error(ErrorKind::BadFile,
-              runOf(cell) + ".json was made with other images than " + arm.arm.expression + " holds now",
+  throw Error(ErrorKind::BadFile, rowOf(cell) + " was made with other images than " + arm.arm.expression + " holds now",
               "use another directory, the same file, or --force to train anew");
 }
 
@@ -117,7 +116,7 @@ std::optional<EvaluationRow> GridDirectory::readRow(const Cell& cell) const {
     if (!sameContent(json.at("identity"), identity)) refuse(path, json.at("identity"), identity);
     if (json.at("status") != "complete") return std::nullopt;
     EvaluationRow row = from(path, "remove it, and its run is scored again", [&] { return rowFromJson(json); });
-    row.sourceDefinition = json.at("identity").value(kDefinition, "");
+    row.sourceDefinition = json.at("identity").value(kSourceDefinitionKey, "");
     refuseOtherImages(cell, row);
     return row;
   } catch (const nlohmann::json::exception& e) {
@@ -131,8 +130,10 @@ void GridDirectory::writeRow(const Cell& cell, const EvaluationRow& row) const {
 }
 
 void GridDirectory::writeRowAgain(const Cell& cell, const EvaluationRow& row) const {
-  const Json there = Json::parse(readTextFile(rowOf(cell)));
-  writeRow(cell, row, comparable(grid_.identityOf(cell), there.at("identity")));
+  const Json identity = from(rowOf(cell), "remove it, and its run is scored again", [&] {
+    return comparable(grid_.identityOf(cell), Json::parse(readTextFile(rowOf(cell))).at("identity"));
+  });
+  writeRow(cell, row, identity);
 }
 
 void GridDirectory::writeRow(const Cell& cell, const EvaluationRow& row, const Json& identity) const {

@@ -1,6 +1,7 @@
 // The files of an evaluation: the rows of its finished runs, each beside its run, and the results that sum them up.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>

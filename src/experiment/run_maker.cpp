@@ -7,6 +7,8 @@
 #include "core/error.h"
 #include "experiment/encoder_codes.h"
 #include "learn/encode.h"
+#include "learn/probe.h"
+#include "learn/trainer.h"
 #include "measure/metrics.h"
 #include "measure/score_json.h"
 

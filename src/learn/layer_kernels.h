@@ -8,7 +8,7 @@
 // decides: whatever is finite is the same to the bit in all instructions, on every processor that is not told to flush
 // subnormal numbers. (Layers of other shapes, and what lies between layers, are LibTorch's, which promises no such
 // thing.) oneDNN's kernels, which LibTorch calls, reach half the speed of their own matrix product on these layers
-// (docs/performance.md).
+// where there is no AVX-512 (docs/performance.md).
 #pragma once
 
 #include <cstdint>
@@ -50,7 +50,7 @@ enum class Activation { None, Relu };
 // Images are [images,height,width,channels], a convolution's weights [small,large,kernel,kernel]; a dense layer's
 // inputs [rows,in], outputs [rows,out], weights [out,in]. Biases have the outputs' channels and may be null, for none.
 // Memory is the caller's. Nothing is checked; shapes must be supported. A thread keeps what it needs from call to call:
-// no more than two images and three times a layer's weights.
+// a few padded images and packed copies of weights, as large as its largest layer so far.
 
 // small = activation(bias + weights * windows of large)
 void halveImages(const HalvingShape& shape, const float* large, const float* weights, const float* bias,

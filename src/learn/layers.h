@@ -1,5 +1,6 @@
-// The products that nets are made of, as differentiable functions: on the CPU by kernels that are faster there than
-// what LibTorch calls, on other devices by LibTorch. Their gradients have none themselves.
+// The products that nets are made of, as differentiable functions: by kernels of our own (learn/layer_kernels.h) on a
+// CPU that has a fused multiply-add, where they take the shapes, else by LibTorch. The kernels' gradients have none
+// themselves.
 #pragma once
 
 #include <torch/torch.h>

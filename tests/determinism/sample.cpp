@@ -101,9 +101,9 @@ std::vector<float> someFloats(const Philox& draws, std::uint64_t stream, std::in
   return values;
 }
 
-void printLayers(const char* name, std::int64_t channels) {
+void printLayers(const char* name, std::int64_t channels, std::int64_t window) {
   const FloatInstructions instructions = availableFloatInstructions().back();
-  const HalvingShape shape{2, 8, 7, channels, 32, 4};
+  const HalvingShape shape{2, 8, 7, channels, 32, window};
   const Philox draws(4, "determinism");
   const std::vector<float> large = someFloats(draws, 0, shape.images * shape.largeSize());
   const std::vector<float> small = someFloats(draws, 1, shape.images * shape.smallSize());
@@ -121,6 +121,26 @@ void printLayers(const char* name, std::int64_t channels) {
   halvingGradients(shape, {large.data(), weights.data(), halved.data(), small.data()},
                    {doubled.data(), gw.data(), gb.data()}, instructions);
   for (const std::vector<float>* values : {&doubled, &gw, &gb}) update(*values);
+  doublingGradients(shape, {small.data(), weights.data(), nullptr, large.data()}, {halved.data(), gw.data(), gb.data()},
+                    instructions);
+  for (const std::vector<float>* values : {&halved, &gw, &gb}) update(*values);
+  hash.print(name);
+}
+
+void printDense(const char* name) {
+  const FloatInstructions instructions = availableFloatInstructions().back();
+  const DenseShape shape{7, 48, 32};
+  const Philox draws(5, "determinism");
+  const std::vector<float> x = someFloats(draws, 0, shape.rows * shape.in);
+  const std::vector<float> gradient = someFloats(draws, 1, shape.rows * shape.out);
+  const std::vector<float> weights = someFloats(draws, 2, shape.in * shape.out), bias = someFloats(draws, 3, shape.out);
+  std::vector<float> y(gradient.size()), gx(x.size()), gw(weights.size()), gb(bias.size());
+  multiplyDense(shape, x.data(), weights.data(), bias.data(), y.data(), instructions);
+  denseGradients(shape, {x.data(), weights.data(), nullptr, gradient.data()}, {gx.data(), gw.data(), gb.data()},
+                 instructions);
+  Hash hash;
+  for (const std::vector<float>* values : {&y, &gx, &gw, &gb})
+    hash.update(values->data(), values->size() * sizeof(float));
   hash.print(name);
 }
 
@@ -136,6 +156,8 @@ int main() {
   const PsiNetwork psi = somePsi(grid);
   printPsi("psi", psi, grid);
   printPsi("additive psi", additiveOf(psi), grid);
-  printLayers("layers, 3 channels", 3);
-  printLayers("layers, 16 channels", 16);
+  printLayers("layers, 3 channels", 3, 4);
+  printLayers("layers, 16 channels", 16, 4);
+  printLayers("layers, window 2", 16, 2);
+  printDense("dense layer");
 }
