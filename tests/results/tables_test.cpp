@@ -199,7 +199,8 @@ TEST_F(Tables, SpacingsOfXYSquares) {
 }
 
 TEST_F(Tables, BudgetsOfXYSquares) {
-  expectRow("### Smaller budgets, spacing 1", sweepRow(".05", "1", "0.05"));
+  for (const std::string eps : {"0.05", "0.025"})
+    expectRow("### Smaller budgets, spacing 1", sweepRow(eps.substr(1), "1", eps));
 }
 
 TEST_F(Tables, Ablations) {
@@ -278,6 +279,9 @@ TEST(Readme, XYSquaresAsTheResultsHaveIt) {
   expectInReadme("eps 0.05): MIG " + meanOf(half, "original") + " on the original, " + meanOf(half, "modified") +
                  " on modified, " + meanOf(half, "noise") + " on noise, " + meanOf(half, "flipped") +
                  " on the flipped psi.");
+  const Json quarter = result("xysquares-spacings/spacing-1-eps-0.025/results.json");
+  expectInReadme("A quarter does part of it (" + meanOf(quarter, "modified") + " on modified, " +
+                 meanOf(quarter, "noise") + " on noise).");
 }
 
 TEST(Readme, VictimsAsTheResultsHaveThem) {
