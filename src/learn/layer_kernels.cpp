@@ -252,7 +252,8 @@ class Halving {
   Halving(const HalvingShape& shape, const float* weights, const float* bias, Activation activation,
           const TileProducts& products)
       : shape_(shape), products_(products), bias_(bias), activation_(activation) {
-    // All rows of the window at once where a block of their weights fits into the first cache, else one after the other.
+    // All rows of the window at once where a block of their weights fits into the first cache, else one after the
+    // other.
     constexpr std::int64_t kCachedFloats = 8192;
     thread_local Buffer buffer;
     float* const packed = reserved(buffer, shape.small * shape.kernel * row());
