@@ -186,7 +186,6 @@ class PaddedImage {
     std::fill(padded_, padded_ + size, 0.0F);
   }
 
-  std::int64_t size() const { return height_ * row_; }                       // of an image without zeros
   std::int64_t stride() const { return row_ + 2 * padding_ * channels_; }    // from row to row, with them
   std::int64_t inside() const { return padding_ * (stride() + channels_); }  // from the first zero to the image
 
@@ -531,7 +530,7 @@ void doubleImagesBy(const Product& doubling, const HalvingShape& shape, const fl
   thread_local Buffer buffer;
   const PaddedImage padded = paddedSmall(buffer, shape);
   for (std::int64_t n = 0; n < shape.images; ++n)
-    doubling(padded.with(small + n * padded.size()), padded.stride(), large + n * shape.largeSize());
+    doubling(padded.with(small + n * shape.smallSize()), padded.stride(), large + n * shape.largeSize());
 }
 
 template <typename Product>
