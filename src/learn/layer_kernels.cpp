@@ -13,7 +13,7 @@
 namespace offaxis {
 namespace {
 
-constexpr std::int64_t kColumns = 16;   // of a tile
+constexpr std::int64_t kColumns = 16;   // of a block; a tile is one block wide, or two
 constexpr std::int64_t kMostRows = 12;  // of a tile
 constexpr std::int64_t kFewRows = 4;    // of those that are left where whole tiles do not fit
 constexpr std::int64_t kPhases = 2;     // a large image's rows, and columns, are taken in turns
@@ -22,15 +22,17 @@ constexpr std::int64_t kPhases = 2;     // a large image's rows, and columns, ar
 //   y[r][0..16) = max(floor, base[0..16) + sum of a[r][run * aRun + step * aStep] * b[run * bRun + step * bStep +
 //   0..16))
 // over all steps of the first run, then of the second, and so on. The sum begins at zero; `base` is added to it last.
+// A tile of two blocks does the same with what lies bBlock further in b, 16 in base and yBlock in y.
 struct Tile {
   const float* a[kMostRows];
   std::int64_t aStep, aRun;
   const float* b;
-  std::int64_t bStep, bRun;
+  std::int64_t bStep, bRun, bBlock;
   std::int64_t runs, steps;
   const float* base;  // the same for each row; null: what y holds
   float floor;
   float* y[kMostRows];
+  std::int64_t yBlock;
 };
 
 template <int kRows>
@@ -88,59 +90,86 @@ __attribute__((target("avx2,fma"))) void multiplyAvx2(const Tile& tile) {
   }
 }
 
-template <int kRows>
+// One load of `a` feeds both blocks: with one block alone, loads are as many as multiplications and hold them up.
+template <int kRows, int kBlocks>
 __attribute__((target("avx512f"))) void multiplyAvx512(const Tile& tile) {
-  __m512 sums[kRows];
-#pragma GCC unroll 12
-  for (int r = 0; r < kRows; ++r) sums[r] = _mm512_setzero_ps();
+  __m512 sums[kRows * kBlocks];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows * kBlocks; ++r) sums[r] = _mm512_setzero_ps();
   for (std::int64_t run = 0; run < tile.runs; ++run) {
     const float* a[kRows];
-#pragma GCC unroll 12
+#pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) a[r] = tile.a[r] + run * tile.aRun;
     const float* b = tile.b + run * tile.bRun;
     for (std::int64_t at = 0; at < tile.steps * tile.aStep; at += tile.aStep, b += tile.bStep) {
-      const __m512 columns = _mm512_loadu_ps(b);
-#pragma GCC unroll 12
-      for (int r = 0; r < kRows; ++r) sums[r] = _mm512_fmadd_ps(_mm512_set1_ps(a[r][at]), columns, sums[r]);
+      const __m512 first = _mm512_loadu_ps(b), last = kBlocks == 1 ? first : _mm512_loadu_ps(b + tile.bBlock);
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) {
+        const __m512 x = _mm512_set1_ps(a[r][at]);
+        sums[r] = _mm512_fmadd_ps(x, first, sums[r]);
+        if (kBlocks == 2) sums[kRows * (kBlocks - 1) + r] = _mm512_fmadd_ps(x, last, sums[kRows * (kBlocks - 1) + r]);
+      }
     }
   }
   const __m512 floor = _mm512_set1_ps(tile.floor);
-#pragma GCC unroll 12
-  for (int r = 0; r < kRows; ++r) {
-    const float* const base = tile.base != nullptr ? tile.base : tile.y[r];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows * kBlocks; ++r) {
+    float* const y = tile.y[r % kRows] + r / kRows * tile.yBlock;
+    const float* const base = tile.base != nullptr ? tile.base + r / kRows * kColumns : y;
     const __m512 sum = _mm512_add_ps(_mm512_loadu_ps(base), sums[r]);
     // Under a full mask: GCC 12 warns of what it leaves undefined in the plain maximum.
-    _mm512_storeu_ps(tile.y[r], _mm512_mask_max_ps(sum, 0xFFFF, floor, sum));
+    _mm512_storeu_ps(y, _mm512_mask_max_ps(sum, 0xFFFF, floor, sum));
   }
 }
 
 #endif
 
-struct TileProducts {
+// The products of tiles of one width.
+struct RowProducts {
+  std::int64_t blocks;
   std::int64_t rows;  // of `most`
   void (*most)(const Tile&);
   void (*few)(const Tile&);  // of kFewRows rows
   void (*one)(const Tile&);
 };
 
+struct TileProducts {
+  RowProducts oneBlock;
+  RowProducts twoBlocks;  // blocks is 0 where there are none
+};
+
 TileProducts productsOf(FloatInstructions instructions) {
 #ifdef OFFAXIS_X86_KERNELS
-  if (instructions == FloatInstructions::Avx2) return {6, multiplyAvx2<6>, multiplyAvx2<kFewRows>, multiplyAvx2<1>};
-  if (instructions == FloatInstructions::Avx512)
-    return {12, multiplyAvx512<12>, multiplyAvx512<kFewRows>, multiplyAvx512<1>};
+  if (instructions == FloatInstructions::Avx2)
+    return {{1, 6, multiplyAvx2<6>, multiplyAvx2<kFewRows>, multiplyAvx2<1>}, {}};
+  if (instructions == FloatInstructions::Avx512) {
+    return {{1, 12, multiplyAvx512<12, 1>, multiplyAvx512<kFewRows, 1>, multiplyAvx512<1, 1>},
+            {2, 8, multiplyAvx512<8, 2>, multiplyAvx512<kFewRows, 2>, multiplyAvx512<1, 2>}};
+  }
 #endif
   static_cast<void>(instructions);
-  return {kFewRows, multiplyPortable<kFewRows>, multiplyPortable<kFewRows>, multiplyPortable<1>};
+  return {{1, kFewRows, multiplyPortable<kFewRows>, multiplyPortable<kFewRows>, multiplyPortable<1>}, {}};
+}
+
+// Takes `columns`, a multiple of 16, in tiles as wide as there are: visit(products, first column).
+template <typename Visit>
+void forEachBlock(const TileProducts& products, std::int64_t columns, const Visit& visit) {
+  for (std::int64_t column = 0; column < columns;) {
+    const bool two = products.twoBlocks.blocks != 0 && columns - column >= 2 * kColumns;
+    const RowProducts& rows = two ? products.twoBlocks : products.oneBlock;
+    visit(rows, column);
+    column += rows.blocks * kColumns;
+  }
 }
 
 // Takes `count` rows, of which place(tile, r, row), called in their order, sets a[r] and y[r]. How they are cut into
 // tiles changes no sum.
 template <typename Place>
-void multiplyRows(const TileProducts& products, Tile& tile, std::int64_t count, Place place) {
+void multiplyRows(const RowProducts& products, Tile& tile, std::int64_t count, Place place) {
   for (std::int64_t row = 0; row < count;) {
     const std::int64_t left = count - row;
     // Twice four rather than six and twice one.
-    const bool whole = left >= products.rows && left != 2 * kFewRows;
+    const bool whole = left >= products.rows && (products.rows == 2 * kFewRows || left != 2 * kFewRows);
     const std::int64_t rows = whole ? products.rows : left >= kFewRows ? kFewRows : 1;
     for (std::int64_t r = 0; r < rows; ++r) place(tile, r, row + r);
     (whole ? products.most : rows == kFewRows ? products.few : products.one)(tile);
@@ -239,7 +268,7 @@ void forEachWeight(const HalvingShape& shape, const Visit& visit) {
   }
 }
 
-const float kZeros[kColumns] = {};
+const float kZeros[2 * kColumns] = {};
 
 float floorOf(Activation activation) {
   return activation == Activation::Relu ? 0.0F : -std::numeric_limits<float>::infinity();
@@ -267,21 +296,23 @@ class Halving {
     tile.aRun = stride;
     tile.bStep = kColumns;
     tile.bRun = row() * kColumns;
+    tile.bBlock = shape_.kernel * row() * kColumns;
+    tile.yBlock = kColumns;
     tile.runs = together_;
     tile.steps = row();
-    for (std::int64_t block = 0; block < shape_.small; block += kColumns) {
+    forEachBlock(products_, shape_.small, [&](const RowProducts& products, std::int64_t block) {
       for (std::int64_t ky = 0; ky < shape_.kernel; ky += together_) {
         tile.b = packed_ + (block * shape_.kernel + ky * kColumns) * row();
         tile.base = ky > 0 ? nullptr : bias_ != nullptr ? bias_ + block : kZeros;
         tile.floor = floorOf(ky + together_ == shape_.kernel ? activation_ : Activation::None);
-        multiplyRows(products_, tile, shape_.height * shape_.width,
+        multiplyRows(products, tile, shape_.height * shape_.width,
                      [&, pixel = Pixel()](Tile& t, std::int64_t r, std::int64_t at) mutable {
                        const auto [i, j] = pixel.next(shape_.width);
                        t.a[r] = large + (2 * i + ky) * stride + 2 * j * shape_.large;
                        t.y[r] = small + at * shape_.small + block;
                      });
       }
-    }
+    });
   }
 
  private:
@@ -326,15 +357,17 @@ class Doubling {
     tile.aRun = stride;
     tile.bStep = kColumns;
     tile.bRun = taps() * shape_.small * kColumns;
+    tile.bBlock = kPhases * kPhases * taps() * tile.bRun;
+    tile.yBlock = kColumns;
     tile.runs = taps();
     tile.steps = taps() * shape_.small;
     tile.floor = floorOf(activation_);
-    tile.b = packed_;
-    for (std::int64_t block = 0; block < shape_.large; block += kColumns) {
+    forEachBlock(products_, shape_.large, [&](const RowProducts& products, std::int64_t block) {
+      tile.b = packed_ + block / kColumns * tile.bBlock;
       tile.base = bias_ != nullptr ? bias_ + block : kZeros;
       for (std::int64_t py = 0; py < kPhases; ++py) {
         for (std::int64_t px = 0; px < kPhases; ++px) {
-          multiplyRows(products_, tile, shape_.height * shape_.width,
+          multiplyRows(products, tile, shape_.height * shape_.width,
                        [&, pixel = Pixel()](Tile& t, std::int64_t r, std::int64_t) mutable {
                          const auto [i, j] = pixel.next(shape_.width);
                          t.a[r] = small + (i + py * padding) * stride + (j + px * padding) * shape_.small;
@@ -343,7 +376,7 @@ class Doubling {
           tile.b += taps() * tile.bRun;
         }
       }
-    }
+    });
   }
 
  private:
@@ -416,19 +449,21 @@ class DoublingToPictures {
     tile.bStep = kColumns;
     tile.runs = 1;
     tile.steps = shape_.small;
+    tile.bBlock = shape_.small * kColumns;
+    tile.yBlock = kColumns;
     tile.base = kZeros;
     tile.floor = floorOf(Activation::None);
     for (std::int64_t y = 0; y < 2 * shape_.height; ++y)
       std::copy(biases_, biases_ + largeRow(), large + y * largeRow());
     for (std::int64_t i = 0; i < shape_.height; ++i) {
       const float* const from = small + (i + padding) * stride + padding * shape_.small;
-      for (std::int64_t block = 0; block < columns(); block += kColumns) {
+      forEachBlock(products_, columns(), [&](const RowProducts& products, std::int64_t block) {
         tile.b = packed_ + block * shape_.small;
-        multiplyRows(products_, tile, shape_.width, [&](Tile& t, std::int64_t r, std::int64_t j) {
+        multiplyRows(products, tile, shape_.width, [&](Tile& t, std::int64_t r, std::int64_t j) {
           t.a[r] = from + j * shape_.small;
           t.y[r] = taps_ + j * columns() + block;
         });
-      }
+      });
       add(shape_, taps_, i, large);
     }
     if (activation_ == Activation::None) return;
@@ -465,6 +500,8 @@ class WeightGradient {
     tile.aRun = 2 * largeStride;
     tile.bStep = shape_.small;
     tile.bRun = smallStride;
+    tile.bBlock = kColumns;
+    tile.yBlock = shape_.kernel * row() * kColumns;
     tile.steps = shape_.width;
     tile.base = nullptr;
     tile.floor = floorOf(Activation::None);
@@ -472,14 +509,14 @@ class WeightGradient {
       tile.runs = std::min(kCachedRows, shape_.height - i);
       for (std::int64_t ky = 0; ky < shape_.kernel; ++ky) {
         const float* const from = large + (2 * i + ky) * largeStride;
-        for (std::int64_t block = 0; block < shape_.small; block += kColumns) {
+        forEachBlock(products_, shape_.small, [&](const RowProducts& products, std::int64_t block) {
           tile.b = small + i * smallStride + block;
           float* const to = packed_ + (block * shape_.kernel + ky * kColumns) * row();
-          multiplyRows(products_, tile, row(), [&](Tile& t, std::int64_t r, std::int64_t k) {
+          multiplyRows(products, tile, row(), [&](Tile& t, std::int64_t r, std::int64_t k) {
             t.a[r] = from + k;
             t.y[r] = to + k * kColumns;
           });
-        }
+        });
       }
     }
   }
@@ -642,24 +679,29 @@ void multiplyDense(const DenseShape& shape, const float* inputs, const float* we
                    float* outputs, FloatInstructions instructions) {
   const TileProducts products = productsOf(instructions);
   thread_local Buffer buffer;
-  float* const packed = reserved(buffer, shape.in * kColumns);  // [in, 16]
+  float* const packed = reserved(buffer, 2 * shape.in * kColumns);  // [blocks, in, 16]
   Tile tile{};
   tile.aStep = 1;
   tile.b = packed;
   tile.bStep = kColumns;
+  tile.bBlock = shape.in * kColumns;
+  tile.yBlock = kColumns;
   tile.runs = 1;
   tile.steps = shape.in;
   tile.floor = floorOf(Activation::None);
-  for (std::int64_t block = 0; block < shape.out; block += kColumns) {
-    for (std::int64_t c = 0; c < kColumns; ++c) {
-      for (std::int64_t k = 0; k < shape.in; ++k) packed[k * kColumns + c] = weights[(block + c) * shape.in + k];
+  forEachBlock(products, shape.out, [&](const RowProducts& rows, std::int64_t first) {
+    for (std::int64_t block = 0; block < rows.blocks; ++block) {
+      for (std::int64_t c = 0; c < kColumns; ++c) {
+        const float* const unit = weights + (first + block * kColumns + c) * shape.in;
+        for (std::int64_t k = 0; k < shape.in; ++k) packed[block * tile.bBlock + k * kColumns + c] = unit[k];
+      }
     }
-    tile.base = bias != nullptr ? bias + block : kZeros;
-    multiplyRows(products, tile, shape.rows, [&](Tile& t, std::int64_t r, std::int64_t row) {
+    tile.base = bias != nullptr ? bias + first : kZeros;
+    multiplyRows(rows, tile, shape.rows, [&](Tile& t, std::int64_t r, std::int64_t row) {
       t.a[r] = inputs + row * shape.in;
-      t.y[r] = outputs + row * shape.out + block;
+      t.y[r] = outputs + row * shape.out + first;
     });
-  }
+  });
 }
 
 void denseGradients(const DenseShape& shape, const LayerPass& pass, const LayerGradients& gradients,
@@ -668,15 +710,16 @@ void denseGradients(const DenseShape& shape, const LayerPass& pass, const LayerG
   BiasGradient(shape.rows, 1, shape.out, gradients.bias).add(pass.gradient, shape.out);
   Tile tile{};
   tile.bStep = shape.in;
+  tile.bBlock = tile.yBlock = kColumns;
   tile.runs = 1;
   tile.base = kZeros;
   tile.floor = floorOf(Activation::None);
-  for (std::int64_t block = 0; block < shape.in; block += kColumns) {
+  forEachBlock(products, shape.in, [&](const RowProducts& rows, std::int64_t block) {
     if (gradients.inputs != nullptr) {
       tile.aStep = 1;
       tile.steps = shape.out;
       tile.b = pass.weights + block;
-      multiplyRows(products, tile, shape.rows, [&](Tile& t, std::int64_t r, std::int64_t row) {
+      multiplyRows(rows, tile, shape.rows, [&](Tile& t, std::int64_t r, std::int64_t row) {
         t.a[r] = pass.gradient + row * shape.out;
         t.y[r] = gradients.inputs + row * shape.in + block;
       });
@@ -685,12 +728,12 @@ void denseGradients(const DenseShape& shape, const LayerPass& pass, const LayerG
       tile.aStep = shape.out;
       tile.steps = shape.rows;
       tile.b = pass.inputs + block;
-      multiplyRows(products, tile, shape.out, [&](Tile& t, std::int64_t r, std::int64_t unit) {
+      multiplyRows(rows, tile, shape.out, [&](Tile& t, std::int64_t r, std::int64_t unit) {
         t.a[r] = pass.gradient + unit;
         t.y[r] = gradients.weights + unit * shape.in + block;
       });
     }
-  }
+  });
 }
 
 }  // namespace offaxis
