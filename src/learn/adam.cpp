@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "core/target_clones.h"
+
 namespace offaxis {
 namespace {
 
@@ -11,6 +13,7 @@ constexpr double kBeta2 = 0.999;
 constexpr double kEpsilon = 1e-8;
 
 // One pass where the general operations take eight.
+OFFAXIS_FLOAT_KERNEL
 void update(float* __restrict parameter, float* __restrict first, float* __restrict second,
             const float* __restrict gradient, std::int64_t count, float rate, float correction2) {
   constexpr auto kKept1 = static_cast<float>(kBeta1), kNew1 = static_cast<float>(1.0 - kBeta1);

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "core/target_clones.h"
+
 namespace offaxis {
 namespace {
 
@@ -53,6 +55,7 @@ constexpr std::int64_t kLanes = 16;
 constexpr std::int64_t kBlock = 64 * kLanes;  // summed in float, side by side; blocks are summed in double
 
 // The loss of `count` pixels, at most kBlock; sigmoid(x) - t goes to `difference`.
+OFFAXIS_FLOAT_KERNEL
 double lossOfBlock(const float* __restrict x, const float* __restrict t, float* __restrict difference,
                    std::int64_t count) {
   float losses[kBlock];

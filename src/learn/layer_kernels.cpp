@@ -5,6 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include "core/target_clones.h"
+
 #if defined(__x86_64__) && defined(__GNUC__)
 #define OFFAXIS_X86_KERNELS
 #include <immintrin.h>
@@ -204,6 +206,20 @@ float* reserved(Buffer& buffer, std::int64_t size) {
   return buffer.data();
 }
 
+// The gradient of what ReLU turned into `outputs`.
+OFFAXIS_FLOAT_KERNEL
+void copyPassed(const float* gradient, const float* outputs, std::int64_t count, float* __restrict to) {
+  for (std::int64_t k = 0; k < count; ++k) {
+    const float value = gradient[k];      // read whether it is needed or not, or the loop is not vectorised
+    to[k] = outputs[k] <= 0 ? 0 : value;  // where the output is NaN, the gradient must not look sound
+  }
+}
+
+OFFAXIS_FLOAT_KERNEL
+void addTo(float* __restrict sums, const float* values, std::int64_t count) {
+  for (std::int64_t k = 0; k < count; ++k) sums[k] += values[k];
+}
+
 // Images of one size with zeros around them, one at a time.
 class PaddedImage {
  public:
@@ -228,14 +244,7 @@ class PaddedImage {
   // The same for the gradient of an image that came out of ReLU as `outputs`, null where there was no ReLU.
   const float* withGradient(const float* gradient, const float* outputs) const {
     if (outputs == nullptr) return with(gradient);
-    for (std::int64_t i = 0; i < height_; ++i) {
-      float* const to = rowAt(i);
-      const float *const from = gradient + i * row_, *const output = outputs + i * row_;
-      for (std::int64_t k = 0; k < row_; ++k) {
-        const float value = from[k];         // read whether it is needed or not, or the loop is not vectorised
-        to[k] = output[k] <= 0 ? 0 : value;  // where the output is NaN, the gradient must not look sound
-      }
-    }
+    for (std::int64_t i = 0; i < height_; ++i) copyPassed(gradient + i * row_, outputs + i * row_, row_, rowAt(i));
     return padded_;
   }
 
@@ -547,9 +556,7 @@ class BiasGradient {
   void add(const float* image, std::int64_t stride) const {
     float* const ofImage = part_ + width_ * channels_;
     std::fill(part_, ofImage + channels_, 0.0F);
-    for (std::int64_t i = 0; i < height_; ++i) {
-      for (std::int64_t k = 0; k < width_ * channels_; ++k) part_[k] += image[i * stride + k];
-    }
+    for (std::int64_t i = 0; i < height_; ++i) addTo(part_, image + i * stride, width_ * channels_);
     for (std::int64_t j = 0; j < width_; ++j) {
       for (std::int64_t c = 0; c < channels_; ++c) ofImage[c] += part_[j * channels_ + c];
     }
