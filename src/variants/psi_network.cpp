@@ -472,8 +472,8 @@ void PsiNetwork::deltas(const std::uint32_t* levels, std::int16_t* out) const {
   }
   const int strength = strengthOf(levels);
   if (strength == kFullStrength) return;
-  for (std::size_t i = 0; i < std::size_t{side()} * side() * channels(); ++i)
-    out[i] = static_cast<std::int16_t>(out[i] * strength / kFullStrength);
+  const std::size_t count = std::size_t{side()} * side() * channels();
+  for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<std::int16_t>(out[i] * strength / kFullStrength);
 }
 
 PsiNetwork quantise(const PsiFloatNetwork& network, const Budget& budget,
