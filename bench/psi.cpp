@@ -48,7 +48,7 @@ double bestRate(ProductKernel kernel) {
   const std::vector<std::int16_t> inputs(kVectors * kColumns, 5);
   std::vector<std::int32_t> out(kVectors * kRows);
   const double seconds = bestSeconds([&] {
-    for (std::size_t i = 0; i < kRepeats; ++i) matrix.multiply(inputs.data(), kVectors, out.data(), kernel);
+    for (std::size_t i = 0; i < kRepeats; ++i) matrix.multiply({inputs.data(), kVectors, kColumns}, out.data(), kernel);
   });
   return double{kRows * kColumns * kVectors * kRepeats} / seconds;
 }

@@ -16,6 +16,16 @@ std::string toString(ProductKernel kernel);
 // Those that this processor runs, the fastest last; Portable always.
 const std::vector<ProductKernel>& availableProductKernels();
 
+// Vectors that may overlap, as the windows of an image do. Each is made of `runs` pieces of the same, even length: of
+// vector v, piece r begins at first + v * step + r * runStep.
+struct InputVectors {
+  const std::int16_t* first = nullptr;
+  std::size_t count = 0;
+  std::size_t step = 0;
+  std::size_t runs = 1;
+  std::size_t runStep = 0;
+};
+
 class IntegerMatrix {
  public:
   IntegerMatrix() = default;
@@ -26,11 +36,11 @@ class IntegerMatrix {
   std::size_t rows() const { return rows_; }
   std::size_t columns() const { return columns_; }
 
-  // out[v,r] = sum_i weights[r,i] * inputs[v,i]; inputs [vectors,columns()], out [vectors,rows()]. The caller sees to
-  // it that every partial sum fits 32 bits.
-  void multiply(const std::int16_t* inputs, std::size_t vectors, std::int32_t* out) const;
-  // Throws nothing and checks nothing: `kernel` must be available.
-  void multiply(const std::int16_t* inputs, std::size_t vectors, std::int32_t* out, ProductKernel kernel) const;
+  // out[v,r] = sum_i weights[r,i] * inputs[v,i]; inputs of columns() numbers each, out [vectors,rows()]. The caller
+  // sees to it that every partial sum fits 32 bits. Throws nothing and checks nothing.
+  void multiply(const InputVectors& inputs, std::int32_t* out) const;
+  // `kernel` must be available.
+  void multiply(const InputVectors& inputs, std::int32_t* out, ProductKernel kernel) const;
 
  private:
   std::size_t rows_ = 0, columns_ = 0;

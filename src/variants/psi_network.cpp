@@ -341,8 +341,11 @@ int PsiNetwork::strengthOf(const std::uint32_t* levels) const {
 
 void PsiNetwork::prepare() {
   packed_.clear();
+  std::size_t side = kStartSide;  // of a transposed convolution's inputs
   for (const Layer& layer : layers) {
     Packed p;
+    const std::size_t vectors = layer.deconv ? side + 1 : 1;  // as throughLayers() multiplies them at once
+    if (layer.deconv) side *= 2;
     if (!layer.deconv) {
       p.matrix = IntegerMatrix({layer.weight.begin(), layer.weight.end()}, layer.out, layer.in);
     } else {
@@ -360,14 +363,16 @@ void PsiNetwork::prepare() {
       }
       p.matrix = IntegerMatrix(weight, rows, columns);
     }
-    const std::size_t copies = layer.deconv ? 4 : 1;
-    p.bias.assign(p.matrix.rows(), 0);
-    p.multiplier.assign(p.matrix.rows(), 0);
-    for (std::size_t c = 0; c < copies; ++c) {
-      std::copy(layer.bias.begin(), layer.bias.end(), p.bias.begin() + static_cast<std::ptrdiff_t>(c * layer.out));
-      std::copy(layer.multiplier.begin(), layer.multiplier.end(),
-                p.multiplier.begin() + static_cast<std::ptrdiff_t>(c * layer.out));
-    }
+    const auto repeat = [&](const std::vector<std::int32_t>& perChannel) {
+      std::vector<std::int32_t> sums(p.matrix.rows());
+      for (std::size_t r = 0; r < (layer.deconv ? 4 : 1) * perChannel.size(); ++r)
+        sums[r] = perChannel[r % perChannel.size()];
+      std::vector<std::int32_t> all;
+      for (std::size_t v = 0; v < vectors; ++v) all.insert(all.end(), sums.begin(), sums.end());
+      return all;
+    };
+    p.bias = repeat(layer.bias);
+    p.multiplier = repeat(layer.multiplier);
     packed_.push_back(std::move(p));
   }
   table_.resize(2 * kTableHalf + 1);
@@ -393,15 +398,16 @@ void PsiNetwork::sumOfPatterns(const std::uint32_t* levels, std::int16_t* out) c
 
 void PsiNetwork::throughLayers(const std::uint32_t* levels, std::int16_t* out) const {
   // Scratch is kept per thread: a call allocates nothing once warm.
-  thread_local std::vector<std::int16_t> current, next, patches, values;
+  thread_local std::vector<std::int16_t> current, next, values;
   thread_local std::vector<std::int32_t> sums;
   current.assign(packed_.front().matrix.columns(), 0);
   features.fixedPoint(levels, current.data());
+  const std::int16_t* const table = table_.data() + kTableHalf;
   std::size_t side = kStartSide;
   for (std::size_t l = 0; l < layers.size(); ++l) {
     const Layer& layer = layers[l];
     const Packed& p = packed_[l];
-    const std::size_t rows = p.matrix.rows(), columns = p.matrix.columns();
+    const std::size_t rows = p.matrix.rows();
     const bool last = l + 1 == layers.size();
     const bool nextIsDeconv = !last && layers[l + 1].deconv;
     const std::int32_t lowest = last ? -kTableHalf : 0;
@@ -409,7 +415,7 @@ void PsiNetwork::throughLayers(const std::uint32_t* levels, std::int16_t* out) c
     if (!layer.deconv) {
       sums.resize(rows);
       values.resize(rows);
-      p.matrix.multiply(current.data(), 1, sums.data());
+      p.matrix.multiply({current.data(), 1}, sums.data());
       requantise(sums.data(), p.bias.data(), p.multiplier.data(), layer.shift, lowest, highest, rows, values.data());
       if (nextIsDeconv) {
         // [4,4,C0] into the middle of a map with a border of zeros.
@@ -431,28 +437,23 @@ void PsiNetwork::throughLayers(const std::uint32_t* levels, std::int16_t* out) c
     const std::size_t border = last ? 0 : 1;
     const std::size_t stride = big + 2 * border;
     if (!last) next.assign(stride * stride * layer.out, 0);
-    patches.assign(corners * columns, 0);
     sums.resize(corners * rows);
-    values.resize(rows);
+    values.resize(corners * rows);
     for (std::size_t cy = 0; cy < corners; ++cy) {
-      for (std::size_t cx = 0; cx < corners; ++cx) {
-        for (std::size_t t = 0; t < 2; ++t) {
-          std::copy_n(&current[((cy + t) * (side + 2) + cx) * in], 2 * in, &patches[cx * columns + 2 * t * in]);
-        }
-      }
-      p.matrix.multiply(patches.data(), corners, sums.data());
-      for (std::size_t cx = 0; cx < corners; ++cx) {
-        requantise(&sums[cx * rows], p.bias.data(), p.multiplier.data(), layer.shift, lowest, highest, rows,
-                   values.data());
-        for (std::size_t parity = 0; parity < 4; ++parity) {
-          // Unsigned wrap-around makes the row above the map huge, so one comparison drops both borders.
-          const std::size_t oy = 2 * cy - parity / 2;
-          const std::size_t ox = 2 * cx - parity % 2;
-          if (oy >= big || ox >= big) continue;
-          const std::int16_t* from = &values[parity * layer.out];
+      // Around a corner lie two pixels of a row and two of the next one.
+      p.matrix.multiply({&current[cy * (side + 2) * in], corners, in, 2, (side + 2) * in}, sums.data());
+      requantise(sums.data(), p.bias.data(), p.multiplier.data(), layer.shift, lowest, highest, corners * rows,
+                 values.data());
+      for (std::size_t parity = 0; parity < 4; ++parity) {
+        const std::size_t py = parity / 2, px = parity % 2;
+        if (py == 0 ? cy == side : cy == 0) continue;  // rows outside the map
+        const std::size_t oy = 2 * cy - py;
+        for (std::size_t cx = px; cx < side + px; ++cx) {
+          const std::size_t ox = 2 * cx - px;
+          const std::int16_t* const from = &values[cx * rows + parity * layer.out];
           if (last) {
-            std::int16_t* to = out + (oy * big + ox) * layer.out;
-            for (std::size_t c = 0; c < layer.out; ++c) to[c] = table_[static_cast<std::size_t>(from[c] + kTableHalf)];
+            std::int16_t* const to = out + (oy * big + ox) * layer.out;
+            for (std::size_t c = 0; c < layer.out; ++c) to[c] = table[from[c]];
           } else {
             std::copy_n(from, layer.out, &next[((oy + border) * stride + ox + border) * layer.out]);
           }

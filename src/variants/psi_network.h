@@ -157,8 +157,9 @@ class PsiNetwork {
   // corner to the 2x2 outputs around it.
   struct Packed {
     IntegerMatrix matrix;
-    std::vector<std::int32_t> bias;        // [matrix.rows()]
-    std::vector<std::int32_t> multiplier;  // [matrix.rows()]
+    // For as many vectors as are multiplied at once, one after the other: [vectors, matrix.rows()].
+    std::vector<std::int32_t> bias;
+    std::vector<std::int32_t> multiplier;
   };
   std::vector<Packed> packed_;
   std::vector<std::int16_t> table_;  // round(L tanh(i / 1024)), i = -4096 .. 4096
