@@ -4,7 +4,8 @@
 // --limits adds what the step's arithmetic would take at the rate that a large matrix product reaches on one thread in
 // the same run; --source EXPRESSION reads the images from there, a file or a dataset of 64x64 images, and
 // adds the share of a step that this takes; --device cuda trains on a GPU, --precision tf32 or bfloat16 on its tensor
-// cores (a CPU imitates them); --cached keeps images in memory as `offaxis evaluate` does.
+// cores (a CPU imitates them); --cached keeps images in memory as `offaxis evaluate` does, --ahead reads those of the
+// next step on a second thread, as `offaxis train` does.
 #include <dlfcn.h>
 #include <torch/cuda.h>
 #include <torch/torch.h>
@@ -39,6 +40,7 @@ struct Settings {
   std::string device = "cpu";
   std::string precision = "float32";
   bool cached = false;
+  bool ahead = false;
   bool limits = false;
   bool json = false;
 };
@@ -147,7 +149,15 @@ Times train(const SourcePtr& source, const Settings& settings) {
   const auto objective = makeObjective("beta-vae", {PixelLoss::Bernoulli, 4});
   const Philox rows(0, "bench batches");
   const Philox eta(0, "bench eta");
-  ImageFeed feed(source, device, {});
+  Context context;
+  context.threads = settings.ahead ? 2 : 1;
+  ImageFeed feed(source, device, context);
+  const auto draw = [&](std::uint64_t step) {
+    std::vector<std::int64_t> drawn(settings.batch);
+    for (std::uint64_t i = 0; i < settings.batch; ++i)
+      drawn[i] = static_cast<std::int64_t>(rows.below(source->size(), step, i));
+    return drawn;
+  };
   constexpr std::uint64_t kWarmup = 2;
   auto start = std::chrono::steady_clock::now();
   Times times;
@@ -157,9 +167,7 @@ Times train(const SourcePtr& source, const Settings& settings) {
       waitFor(device);
       start = std::chrono::steady_clock::now();
     }
-    std::vector<std::int64_t> drawn(settings.batch);
-    for (std::uint64_t i = 0; i < settings.batch; ++i)
-      drawn[i] = static_cast<std::int64_t>(rows.below(source->size(), step, i));
+    const std::vector<std::int64_t> drawn = draw(step);
     torch::Tensor noise =
         torch::empty({static_cast<std::int64_t>(settings.batch), static_cast<std::int64_t>(settings.latents)});
     eta.normals(step, noise.data_ptr<float>(), static_cast<std::size_t>(noise.numel()));
@@ -167,6 +175,7 @@ Times train(const SourcePtr& source, const Settings& settings) {
     const torch::Tensor images = feed.gather(drawn);
     if (step >= kWarmup)
       times.read += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - before).count();
+    feed.announce(draw(step + 1));
     const Losses losses = objective->evaluate(encoder, decoder, {images, sentTo(device, noise)});
     sum += losses.total.detach();  // read once at the end, as reading waits for a GPU
     adam.step(torch::autograd::grad({losses.total}, adam.parameters()));
@@ -183,8 +192,13 @@ Settings parse(int argc, char** argv) {
   Settings settings;
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];
-    if (name == "--json" || name == "--limits" || name == "--cached") {
-      (name == "--json" ? settings.json : name == "--limits" ? settings.limits : settings.cached) = true;
+    bool* const flag = name == "--json"     ? &settings.json
+                       : name == "--limits" ? &settings.limits
+                       : name == "--cached" ? &settings.cached
+                       : name == "--ahead"  ? &settings.ahead
+                                            : nullptr;
+    if (flag != nullptr) {
+      *flag = true;
       continue;
     }
     if (i + 1 == argc) throw Error(ErrorKind::Usage, name + " needs a value");
@@ -206,7 +220,7 @@ Settings parse(int argc, char** argv) {
     } else {
       throw Error(ErrorKind::Usage, "unknown option '" + name + "'",
                   "usage: train_step --channels C --batch B --steps N --json [--latents L] [--limits] "
-                  "[--source S [--cached]] [--device D] [--precision P]");
+                  "[--source S [--cached] [--ahead]] [--device D] [--precision P]");
     }
   }
   return settings;

@@ -1,6 +1,7 @@
 #include "learn/image_feed.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/parallel.h"
 #include "learn/device.h"
@@ -17,7 +18,7 @@ torch::Tensor emptyImages(const Source& source, std::int64_t count, torch::Devic
 }  // namespace
 
 ImageFeed::ImageFeed(SourcePtr source, torch::Device device, const Context& context, Reads reads)
-    : source_(std::move(source)), device_(device) {
+    : source_(std::move(source)), device_(device), readsAhead_(context.threads > 1) {
   if (device_.is_cpu() || reads == Reads::Few) return;
   const auto count = static_cast<std::int64_t>(source_->size());
   const std::uint64_t bytes = source_->info().shape.bytes();
@@ -43,22 +44,48 @@ ImageFeed::ImageFeed(SourcePtr source, torch::Device device, const Context& cont
 }
 
 torch::Tensor ImageFeed::gather(const std::vector<std::int64_t>& rows) {
-  const auto count = static_cast<std::int64_t>(rows.size());
   torch::Tensor bytes;
   if (resident_.defined()) {
     bytes = resident_.index_select(0, sentTo(device_, torch::tensor(rows, torch::kInt64)));
   } else {
-    if (!staging_.defined() || staging_.size(0) != count) staging_ = emptyImages(*source_, count, torch::kCPU);
-    const std::uint64_t imageBytes = source_->info().shape.bytes();
-    std::uint8_t* image = staging_.data_ptr<std::uint8_t>();
-    for (const std::int64_t row : rows) {
-      source_->read(static_cast<std::uint64_t>(row), image);
-      image += imageBytes;
+    if (std::exchange(announced_, false) && next_.rows == rows) {
+      reader_.wait();
+      std::swap(current_, next_);
+    } else {
+      current_.rows = rows;
+      prepare(current_);
+      read(current_);
     }
-    bytes = sentTo(device_, staging_);
+    bytes = sentTo(device_, current_.images);
   }
   // [B,H,W,C] seen as [B,C,H,W] is channels last already: nothing moves.
   return bytes.to(torch::kFloat32).div_(255.0).permute({0, 3, 1, 2});
+}
+
+void ImageFeed::announce(std::vector<std::int64_t> rows) {
+  if (!readsAhead_ || resident_.defined()) return;
+  try {
+    reader_.wait();
+  } catch (...) {  // of rows that were announced and never asked for
+  }
+  next_.rows = std::move(rows);
+  prepare(next_);
+  announced_ = reader_.start([this] { read(next_); });
+}
+
+void ImageFeed::prepare(Batch& batch) const {
+  const auto count = static_cast<std::int64_t>(batch.rows.size());
+  if (!batch.images.defined() || batch.images.size(0) != count)
+    batch.images = emptyImages(*source_, count, torch::kCPU);
+}
+
+void ImageFeed::read(Batch& batch) const {
+  const std::uint64_t imageBytes = source_->info().shape.bytes();
+  std::uint8_t* image = batch.images.data_ptr<std::uint8_t>();
+  for (const std::int64_t row : batch.rows) {
+    source_->read(static_cast<std::uint64_t>(row), image);
+    image += imageBytes;
+  }
 }
 
 }  // namespace offaxis

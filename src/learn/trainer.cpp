@@ -194,13 +194,19 @@ class Training {
     return all;
   }
 
-  Batch batch(const Philox& rows, const Philox& eta, const Philox& steps, std::uint64_t index, std::uint64_t count) {
+  // The images of a batch: of step `index`, or of a stream of its own.
+  std::vector<std::int64_t> drawRows(const Philox& rows, std::uint64_t index, std::uint64_t count) const {
     std::vector<std::int64_t> drawn(count);
     const std::uint64_t among = learnt_.empty() ? source_->size() : learnt_.size();
     for (std::uint64_t i = 0; i < count; ++i) {
       const std::uint64_t draw = rows.below(among, index, i);
       drawn[i] = static_cast<std::int64_t>(learnt_.empty() ? draw : learnt_[draw]);
     }
+    return drawn;
+  }
+
+  Batch batch(const Philox& rows, const Philox& eta, const Philox& steps, std::uint64_t index, std::uint64_t count) {
+    const std::vector<std::int64_t> drawn = drawRows(rows, index, count);
     if (!heads_.empty()) return {feed_.gather(drawn), {}, {}, sentTo(device_, probeLabels(*source_, heads_, drawn))};
     torch::Tensor noise = torch::empty({static_cast<std::int64_t>(count), settings_.latents});
     eta.normals(index, noise.data_ptr<float>(), static_cast<std::size_t>(noise.numel()));
@@ -210,7 +216,9 @@ class Training {
   }
 
   void takeStep() {
-    const Losses losses = objective_->evaluate(encoder_, decoder_, batch(rows_, eta_, steps_, step(), settings_.batch));
+    const Batch images = batch(rows_, eta_, steps_, step(), settings_.batch);
+    if (step() + 1 < settings_.steps) feed_.announce(drawRows(rows_, step() + 1, settings_.batch));
+    const Losses losses = objective_->evaluate(encoder_, decoder_, images);
     terms_[unread_].copy_(torch::stack({losses.reconstruction, losses.kl, losses.total}).detach());
     adam_->step(torch::autograd::grad({losses.total}, adam_->parameters(), {}, {}, false, /*allow_unused=*/true));
     follow();

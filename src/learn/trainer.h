@@ -81,11 +81,12 @@ std::uint64_t stepsTrained(const std::string& runDirectory);
 // device, wall time, loss curve, what TrainResult holds, status "partial" or "complete". A pure function of settings
 // and source on one machine: a run that was interrupted and resumed ends with the same bits. A finished run of the same
 // settings is returned as it stands; one of fewer steps is continued. The networks use one thread, so that several
-// calls can run side by side; context.threads fetch the images where a GPU has the networks. Throws Error(BadFile)
-// where the directory holds a run of other settings, model or source, Error(Failed) for a loss that is not finite (the
-// last good checkpoint stays), Error(Unavailable) for a missing device, Error(Usage) for settings out of range,
-// Error(CannotWrite) where another process makes the run (run.lock), Error(Interrupted) after a checkpoint when asked
-// to stop, std::bad_alloc, std::runtime_error for what LibTorch throws.
+// calls can run side by side; context.threads fetch the images where a GPU has the networks, and a second one reads the
+// next batch meanwhile where a source is read step by step. Throws Error(BadFile) where the directory holds a run of
+// other settings, model or source, Error(Failed) for a loss that is not finite (the last good checkpoint stays),
+// Error(Unavailable) for a missing device, Error(Usage) for settings out of range, Error(CannotWrite) where another
+// process makes the run (run.lock), Error(Interrupted) after a checkpoint when asked to stop, std::bad_alloc,
+// std::runtime_error for what LibTorch throws.
 TrainResult trainVae(SourcePtr source, const TrainSettings& settings, const std::string& runDirectory,
                      const Context& context);
 

@@ -171,6 +171,21 @@ TEST(Trainer, SideBySideRunsEqualRunsAlone) {
   }
 }
 
+// With a second thread, which reads the next batch.
+TEST(Trainer, ThreadsChangeNothing) {
+  TemporaryDirectory directory;
+  for (const std::string model : {"beta-vae", "pcl", "probe"}) {
+    TrainSettings settings = tiny();
+    settings.model = model;
+    trainVae(square(), settings, directory / (model + "1"), {1, nullptr, nullptr});
+    trainVae(square(), settings, directory / (model + "2"), {2, nullptr, nullptr});
+    const std::vector<std::string> state{"parameters/encoder/conv0_weight", "adam/first/encoder/dense_weight", "curve"};
+    EXPECT_EQ(arraysOf(directory / (model + "1/checkpoint.h5"), state),
+              arraysOf(directory / (model + "2/checkpoint.h5"), state))
+        << model;
+  }
+}
+
 TEST(Trainer, AFinishedRunIsReturnedAndALongerOneContinued) {
   TemporaryDirectory directory;
   TrainSettings settings = tiny();
