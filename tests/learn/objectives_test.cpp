@@ -6,9 +6,11 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/philox.h"
 #include "learn/adam.h"
 #include "learn/bernoulli.h"
 #include "learn/trainer.h"
+#include "storage/hash.h"
 
 namespace offaxis {
 namespace {
@@ -195,6 +197,37 @@ TEST(BernoulliLosses, OtherTypesGiveTheSame) {
 }
 
 // Three steps by hand (Kingma and Ba, algorithm 1); the one pass over plain floats and the general operations.
+// Uniform in [lowest,highest).
+Tensor draws(const std::string& stream, std::vector<std::int64_t> shape, float lowest, float highest) {
+  Tensor values = torch::empty(shape);
+  std::vector<std::uint32_t> words(static_cast<std::size_t>(values.numel()));
+  Philox(3, stream).fill(0, 0, words.data(), words.size());
+  for (std::size_t i = 0; i < words.size(); ++i)
+    values.data_ptr<float>()[i] = lowest + (highest - lowest) * static_cast<float>(words[i] >> 8) * 0x1p-24F;
+  return values;
+}
+
+std::string hashOf(const Tensor& values) {
+  const Tensor whole = values.contiguous();
+  return toHex(sha256Of(whole.data_ptr<float>(), static_cast<std::size_t>(whole.numel()) * sizeof(float)));
+}
+
+// Of the compiler's clones for wider vectors each processor takes another one, and the sanitizers' builds have none.
+TEST(BernoulliLosses, HaveTheSameBitsFromEveryClone) {
+  Tensor logits = draws("logits", {5, 3, 21, 19}, -30, 30).requires_grad_();
+  const Tensor losses = bernoulliLosses(logits, draws("target", {5, 3, 21, 19}, 0, 1));
+  losses.sum().backward();
+  EXPECT_EQ(hashOf(losses.detach()), "6b87892007d1eb8f5cc4999cf848a3c175def5950ea9307ca1a7f50fbb569df8");
+  EXPECT_EQ(hashOf(logits.grad()), "f9f959f02b1fd47bc254b5e7786538201795f1ebfda2a977803f4ada968bf706");
+}
+
+TEST(Adam, HasTheSameBitsFromEveryClone) {
+  const Tensor parameter = draws("parameter", {1001}, -1, 1).requires_grad_();
+  Adam adam({parameter}, .01);
+  for (const char* const step : {"first", "second", "third"}) adam.step({draws(step, {1001}, -2, 2)});
+  EXPECT_EQ(hashOf(parameter.detach()), "13b3b78c2ffd2545df6e1c580b8efa31ac27e7eca32ce208e265c3e9ae2a4f67");
+}
+
 TEST(Adam, FollowsItsDefinition) {
   torch::manual_seed(6);
   const Tensor start = torch::randn({7, 5}, torch::kFloat64);
