@@ -13,8 +13,16 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--dis
          "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars"]
 
 
-def available():
-    return bool(shutil.which("chromium") and shutil.which("chromedriver"))
+def missing():
+    """What there must be and is not; None where a browser can be had."""
+    for program in ("chromium", "chromedriver"):
+        if not shutil.which(program):
+            return f"there is no {program} here"
+    try:
+        socket.gethostbyname("localhost")  # chromedriver calls the browser by that name
+    except OSError:
+        return "localhost has no address here: /etc/hosts lacks it"
+    return None
 
 
 class Browser:

@@ -11,8 +11,8 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import browser  # noqa: E402
 
-if not browser.available():
-    print("chromium and chromedriver are not installed")
+if browser.missing():
+    print(f"skipped: {browser.missing()}")
     sys.exit(77)
 
 offaxis, source = sys.argv[1], sys.argv[2]
